@@ -1,0 +1,72 @@
+//! Composition root: the only file that names an orchestrator, and the only one that reads the
+//! wall clock for the business.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::audit::Actor;
+use crate::clock::{Clock, ManualClock};
+use crate::config::{Config, SourceConfig, SourceKind};
+use crate::ids::SourceName;
+use crate::orchestrator::Orchestrator;
+use crate::orchestrator::cloudstack::CloudStack;
+use crate::store::{Db, StoreError};
+
+/// The machine's clock as the business clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// All that a command, a stage or a handler needs.
+#[derive(Clone)]
+pub struct App {
+    pub config: Arc<Config>,
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub orchestrators: Vec<Arc<dyn Orchestrator>>,
+    /// Who acts, for the audit log.
+    pub actor: Actor,
+}
+
+impl App {
+    /// Opens the database and builds the adapters; does not migrate and calls nobody.
+    pub async fn open(config: Config, as_of: Option<Timestamp>) -> anyhow::Result<Self> {
+        let db = Db::open(&config.database.address()?).await?;
+        let orchestrators =
+            config.sources.iter().map(build_orchestrator).collect::<anyhow::Result<Vec<_>>>()?;
+        let clock: Arc<dyn Clock> = match as_of {
+            Some(at) => Arc::new(ManualClock::at(at)),
+            None => Arc::new(SystemClock),
+        };
+        let actor = Actor(format!("cli:{}", system_user()));
+        Ok(Self { config: Arc::new(config), db, clock, orchestrators, actor })
+    }
+
+    /// The orchestrator of a source, if one is configured under that name.
+    pub fn orchestrator(&self, source: &SourceName) -> Option<&Arc<dyn Orchestrator>> {
+        self.orchestrators.iter().find(|candidate| candidate.source() == source)
+    }
+
+    /// Checks that program and schema fit together.
+    pub async fn check_schema(&self) -> Result<(), StoreError> {
+        crate::store::migrate::check_version(&self.db).await
+    }
+}
+
+fn build_orchestrator(source: &SourceConfig) -> anyhow::Result<Arc<dyn Orchestrator>> {
+    match source.kind {
+        SourceKind::Cloudstack => Ok(Arc::new(CloudStack::new(source)?)),
+    }
+}
+
+fn system_user() -> String {
+    std::env::var("SUDO_USER")
+        .or_else(|_| std::env::var("USER"))
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_else(|_| "unknown".to_owned())
+}

@@ -1,0 +1,4 @@
+//! Discovered offerings; price books and their versions.
+
+pub mod price;
+pub mod store;

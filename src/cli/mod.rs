@@ -1,0 +1,12 @@
+//! The command line: one file per verb, each with its arguments and a `run`.
+
+pub mod output;
+
+pub use output::Output;
+
+/// What a command's exit status says: 0 done, 1 something found or refused, 2 called wrongly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done,
+    Found,
+}

@@ -1,0 +1,1 @@
+//! A simulated CloudStack that speaks the documented API on a real socket.

@@ -1,0 +1,3 @@
+//! Simulated clouds on real sockets, for the demo and the tests.
+
+pub mod cloudstack;

@@ -1,0 +1,112 @@
+//! Typed ids: sortable by time, made from an injected clock and random numbers.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+
+/// Makes ids: UUID version 7 with the business clock's time, so that they sort by it.
+pub struct IdMaker<'a> {
+    clock: &'a dyn Clock,
+}
+
+impl<'a> IdMaker<'a> {
+    pub fn new(clock: &'a dyn Clock) -> Self {
+        Self { clock }
+    }
+
+    /// A fresh UUID text.
+    pub fn fresh(&self) -> String {
+        let now = self.clock.now();
+        let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+        let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+        let time = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos);
+        uuid::Uuid::new_v7(time).to_string()
+    }
+}
+
+/// Declares an id type that wraps text and is stored, shown and compared as that text.
+#[macro_export]
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+            serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// A fresh id.
+            pub fn fresh(ids: &$crate::ids::IdMaker<'_>) -> Self {
+                Self(ids.fresh())
+            }
+
+            /// The id's text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A seller: who bills.
+    SellerId
+);
+text_id!(
+    /// A customer: who is billed.
+    CustomerId
+);
+text_id!(
+    /// An agreement between a seller and a buyer.
+    AgreementId
+);
+text_id!(
+    /// An invoice or credit note, draft or issued.
+    InvoiceId
+);
+text_id!(
+    /// A doubt about a record or a gap.
+    FindingId
+);
+text_id!(
+    /// A ledger entry.
+    EntryId
+);
+
+/// The configured name of an orchestrator or another source of usage: `cs1`, `import`.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(transparent)]
+pub struct SourceName(pub String);
+
+impl fmt::Display for SourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The orchestrator's scope that consumed, with its source. `id` is the orchestrator's stable id.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+pub struct OwnerRef {
+    pub source: SourceName,
+    pub id: String,
+}
+
+impl fmt::Display for OwnerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.source, self.id)
+    }
+}

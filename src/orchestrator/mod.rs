@@ -1,0 +1,257 @@
+//! The one trait behind which every orchestrator stands, with its neutral types.
+//!
+//! Nothing outside the adapters, `demo/` and `app.rs` knows which orchestrator answers.
+
+pub mod cloudstack;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::collect::record::{Attributes, UsageRecord};
+use crate::ids::{OwnerRef, SourceName};
+use crate::period::Span;
+
+/// What went wrong with an orchestrator, in neutral words.
+#[derive(Debug, thiserror::Error)]
+pub enum OrchestratorError {
+    #[error("{source_name}: {request} got no answer within {seconds} s; it is tried again")]
+    Timeout { source_name: String, request: String, seconds: u64 },
+    #[error("{source_name}: cannot be reached for {request}: {detail}")]
+    Unreachable { source_name: String, request: String, detail: String },
+    #[error("{source_name}: asks to wait (HTTP {status}) for {request}")]
+    Throttled { source_name: String, request: String, status: u16, after: Option<Duration> },
+    #[error("{source_name}: is not available (HTTP {status}) for {request}")]
+    Unavailable { source_name: String, request: String, status: u16 },
+    #[error("{source_name}: refuses the credentials for {request}: {detail}")]
+    Unauthenticated { source_name: String, request: String, detail: String },
+    #[error("{source_name}: the account used may not call {request}: allow it in its role")]
+    Forbidden { source_name: String, request: String },
+    #[error("{source_name}: refuses {request}: {detail}")]
+    Refused { source_name: String, request: String, detail: String },
+    #[error("{source_name}: answered {request} with something else than expected: {detail}")]
+    Malformed { source_name: String, request: String, detail: String },
+    #[error("{source_name}: the clocks differ by {seconds} s; set both by NTP")]
+    ClockSkew { source_name: String, seconds: i64 },
+}
+
+impl OrchestratorError {
+    /// Whether the same call may be repeated later with hope.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Timeout { .. }
+            | Self::Unreachable { .. }
+            | Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Malformed { .. } => true,
+            Self::Unauthenticated { .. }
+            | Self::Forbidden { .. }
+            | Self::Refused { .. }
+            | Self::ClockSkew { .. } => false,
+        }
+    }
+}
+
+/// The answer of every call.
+pub type Answer<T> = Result<T, OrchestratorError>;
+
+/// What an orchestrator can and cannot do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Capabilities {
+    /// Usage comes in whole windows that the orchestrator closes.
+    pub windowed_usage: bool,
+    /// A session of the orchestrator's own web console can be checked.
+    pub console_session: bool,
+    /// A request signed by the user's own key can be passed on to identify the user.
+    pub signed_request: bool,
+    /// Name and password can be passed on, as the sign-in page does.
+    pub password: bool,
+    /// A second factor can be asked for.
+    pub second_factor: bool,
+}
+
+/// How far the orchestrator has closed its usage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watermark {
+    /// Usage before this instant is complete, as far as the orchestrator knows.
+    pub closed_until: i64,
+    /// Length of one window in seconds.
+    pub window_seconds: i64,
+    /// Offset of the windows' boundaries: IANA zone in which days begin.
+    pub zone: String,
+}
+
+/// One answer page about usage, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawPage {
+    /// The request without credentials, for the record.
+    pub request: String,
+    pub page: u32,
+    pub body: Vec<u8>,
+}
+
+/// The whole answer about one window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawWindow {
+    pub window: Span,
+    pub pages: Vec<RawPage>,
+}
+
+/// One record found in a page, or why it cannot be one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsedRecord {
+    /// Position on its page.
+    pub index: usize,
+    /// How many times the same row may come and still be a part rather than a copy.
+    pub additive: bool,
+    /// Fields that name the resource under another form; used to match records that lost their id.
+    pub disguise: Option<String>,
+    pub outcome: Result<UsageRecord, RejectedRecord>,
+}
+
+/// A record that cannot be understood: kept, and held for the owner if one is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedRecord {
+    pub owner: Option<OwnerRef>,
+    pub meter: String,
+    pub span: Option<Span>,
+    /// What is wrong, naming the field and the value.
+    pub reason: String,
+}
+
+/// A kind of catalogue item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemKind {
+    ServiceOffering,
+    DiskOffering,
+    NetworkOffering,
+    VpcOffering,
+    BackupOffering,
+    Template,
+    Zone,
+    /// Tags and present names of a resource: the item's id is the resource's.
+    Resource,
+}
+
+/// One discovered item, in normalized fields only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogItem {
+    pub kind: ItemKind,
+    pub id: String,
+    pub name: String,
+    /// Neutral keys of [`crate::collect::record::attribute`] and `fixed`, `domain`, `state`.
+    pub attributes: Attributes,
+}
+
+/// What an owner is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerKind {
+    Domain,
+    Account,
+    Project,
+}
+
+/// A domain, account or project, as the orchestrator shows it now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerInfo {
+    pub id: String,
+    pub kind: OwnerKind,
+    pub name: String,
+    /// Id of the domain it lies in (for a domain: its parent).
+    pub domain_id: Option<String>,
+    /// Path of the domain it lies in (for a domain: its own): `ROOT/reseller/customer`.
+    pub domain_path: String,
+    /// Owner account of a project.
+    pub account_id: Option<String>,
+    /// System or root administrator's: collected, never billed.
+    pub internal: bool,
+    pub state: String,
+}
+
+/// A resource that exists now, or was seen to exist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InventoryItem {
+    pub owner: String,
+    pub meter: String,
+    pub resource: String,
+    pub name: String,
+    pub created: Option<i64>,
+    pub removed: Option<i64>,
+}
+
+/// The rank of a signed-in user, from the orchestrator's own roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rank {
+    /// Root administrator: provider scope.
+    Operator,
+    /// Administrator of a domain and all below it.
+    DomainAdmin,
+    User,
+}
+
+/// Who the orchestrator says the caller is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub source: SourceName,
+    pub user_id: String,
+    /// False where the orchestrator leaves open which of the account's users it is.
+    pub user_certain: bool,
+    pub user_name: String,
+    pub account_id: String,
+    pub domain_id: String,
+    pub domain_path: String,
+    pub rank: Rank,
+    /// Owners (account and projects) whose usage the user may see.
+    pub owners: Vec<String>,
+}
+
+/// How a caller proves who they are.
+#[derive(Clone)]
+pub enum Credential {
+    /// The console's own session: cookie value and session key, both given whole.
+    ConsoleSession { session: String, key: String },
+    /// A complete signed request of the user's own key, to be passed on once.
+    SignedRequest { query: String },
+    /// Name, password and domain path from the sign-in page; second factor where asked.
+    Password { name: String, password: String, domain: String, second_factor: Option<String> },
+}
+
+/// What came of a sign-in.
+#[derive(Clone, Debug)]
+pub enum SignIn {
+    Accepted(Box<Identity>),
+    Refused { reason: String },
+    SecondFactorNeeded,
+}
+
+/// One finding of `doctor` about an orchestrator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    pub ok: bool,
+    pub what: String,
+    pub why: String,
+    pub mend: String,
+}
+
+/// An orchestrator. Calls return typed errors; none blocks longer than its time-out.
+pub trait Orchestrator: Send + Sync {
+    fn source(&self) -> &SourceName;
+    fn capabilities(&self) -> Capabilities;
+    /// How far usage is closed.
+    fn fetch_watermark(&self) -> BoxFuture<'_, Answer<Watermark>>;
+    /// The whole answer about one window: pages re-read if records arrived while paging.
+    fn fetch_usage(&self, window: Span) -> BoxFuture<'_, Answer<RawWindow>>;
+    /// Reads the records of one page. Pure; a page that is no page at all is `Malformed`.
+    fn parse_usage(&self, page: &RawPage) -> Answer<Vec<ParsedRecord>>;
+    fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>>;
+    fn fetch_owners(&self) -> BoxFuture<'_, Answer<Vec<OwnerInfo>>>;
+    fn fetch_inventory(&self) -> BoxFuture<'_, Answer<Vec<InventoryItem>>>;
+    /// Checks who a caller is; never ends the caller's own login.
+    fn sign_in(&self, credential: Credential) -> BoxFuture<'_, Answer<SignIn>>;
+    /// Checks connection, rights and settings.
+    fn check(&self) -> BoxFuture<'_, Vec<Check>>;
+}

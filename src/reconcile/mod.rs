@@ -1,0 +1,1 @@
+//! Records against metered, billed and the inventory of the orchestrator.

@@ -1,0 +1,1 @@
+//! The HTTP shell: API, pages, sign-in. No domain logic.

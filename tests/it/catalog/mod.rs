@@ -1,0 +1,1 @@
+//! Tests of price books and the catalogue.

@@ -1,0 +1,13 @@
+//! The one test binary; folders mirror `src`.
+
+mod bill;
+mod catalog;
+mod cloudstack;
+mod collect;
+mod customer;
+mod demo;
+mod ops;
+mod present;
+mod rate;
+mod support;
+mod web;

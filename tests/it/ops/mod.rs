@@ -1,0 +1,3 @@
+//! Tests of running: configuration, doctor, backup, tidiness.
+
+mod migrate;

@@ -1,0 +1,1 @@
+//! Tests of metering and rating.

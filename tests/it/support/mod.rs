@@ -1,0 +1,3 @@
+//! What tests stand on: databases of both engines, and files of their own.
+
+pub mod db;
