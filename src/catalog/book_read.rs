@@ -23,15 +23,6 @@ impl<T> Field<T> {
             Self::Missing | Self::Wrong => None,
         }
     }
-
-    /// The same with another value.
-    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Field<U> {
-        match self {
-            Self::Given(value, offset) => Field::Given(change(value), offset),
-            Self::Missing => Field::Missing,
-            Self::Wrong => Field::Wrong,
-        }
-    }
 }
 
 /// A table of the file.
