@@ -1,6 +1,12 @@
 //! The command line: one file per verb, each with its arguments and a `run`.
 
+pub mod catalog;
+pub mod customers;
+pub mod details;
 pub mod output;
+pub mod prices;
+pub mod sellers;
+pub mod when;
 
 pub use output::Output;
 

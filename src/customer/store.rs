@@ -540,7 +540,7 @@ pub(super) async fn close_unmapped_findings(
 }
 
 /// Owners with usage of a source, each once, without reading all of the usage.
-pub(super) async fn load_owners_with_usage(
+pub async fn load_owners_with_usage(
     conn: &mut Conn,
     source: &SourceName,
 ) -> Result<Vec<String>, StoreError> {
