@@ -605,16 +605,17 @@ fn same_text(a: &AnyRow, b: &AnyRow, column: &str) -> bool {
 
 /// Of the states of one subject, ascending: the last that began by `at`, else the first.
 fn holding(rows: &[AnyRow], at: i64) -> Result<Option<&AnyRow>, StoreError> {
-    let mut found = rows.first();
-    let mut first_from = None;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let earliest: i64 = first.try_get("valid_from")?;
+    let mut found = first;
     for row in rows {
         let from: i64 = row.try_get("valid_from")?;
         // Before the first state, its latest correction counts.
-        if from <= at || *first_from.get_or_insert(from) == from {
-            found = Some(row);
+        if from <= at || from == earliest {
+            found = row;
         }
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
 fn seller_of(row: &AnyRow) -> Result<Seller, StoreError> {

@@ -1,1 +1,11 @@
 //! Tests of price books and the catalogue.
+
+mod apply;
+mod book_errors;
+mod book_format;
+mod book_fuzz;
+mod complete;
+pub mod fake;
+mod generate;
+mod sync;
+mod versions;
