@@ -1,6 +1,10 @@
 //! The command line: one file per verb, each with its arguments and a `run`.
 
+pub mod backup;
+pub mod config;
+pub mod migrate;
 pub mod output;
+pub mod restore;
 
 pub use output::Output;
 

@@ -31,9 +31,7 @@ pub enum Engine {
 /// The database cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error(
-        "{0:?} is no database address; write sqlite:/path/billow.db or postgres://user@host/name"
-    )]
+    #[error("{0:?} is no database address; write sqlite:/path/file.db or postgres://user@host/db")]
     Address(String),
     #[error("database: {0}")]
     Sql(#[from] sqlx::Error),

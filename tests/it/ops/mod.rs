@@ -1,3 +1,6 @@
 //! Tests of running: configuration, doctor, backup, tidiness.
 
+mod backup;
+mod config;
 mod migrate;
+mod tidy;
