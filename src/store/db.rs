@@ -44,7 +44,7 @@ pub enum StoreError {
     )]
     SchemaTooOld { found: i64, needed: i64 },
     #[error(
-        "the schema is readable from version {compatible_from} on, this program knows {known}: install a newer Billow"
+        "the schema wants version {compatible_from}, this program knows {known}: update Billow"
     )]
     SchemaTooNew { compatible_from: i64, known: i64 },
     #[error("{0}")]
@@ -52,7 +52,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// PostgreSQL's serialization failure (40001) or SQLite's busy: the transaction may be repeated.
+    /// PostgreSQL's serialization failure (40001) or SQLite's busy: the transaction may be
+    /// repeated.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Sql(sqlx::Error::Database(error)) => {
