@@ -5,6 +5,7 @@ pub mod config;
 pub mod migrate;
 pub mod output;
 pub mod restore;
+pub mod verbs;
 
 pub use output::Output;
 
