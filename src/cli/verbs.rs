@@ -32,6 +32,8 @@ enum Verb {
     Config(super::config::Args),
     /// Bring the database to this program's schema.
     Migrate(super::migrate::Args),
+    /// Say what is wrong, why it matters, and how to mend it.
+    Doctor(super::doctor::Args),
     /// Copy the SQLite database while it serves.
     Backup(super::backup::Args),
     /// Put a backup in the place of the SQLite database.
@@ -49,6 +51,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     match verb {
         Verb::Migrate(args) => super::migrate::run(&app, args, out).await,
         Verb::Restore(args) => super::restore::run(&app, args, out).await,
+        Verb::Doctor(args) => super::doctor::run(&app, args, out).await,
         other => {
             app.check_schema().await?;
             run_on_schema(&app, other, out).await
@@ -59,7 +62,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
 async fn run_on_schema(app: &App, verb: Verb, out: Output) -> anyhow::Result<Exit> {
     match verb {
         Verb::Backup(args) => super::backup::run(app, args, out).await,
-        Verb::Config(_) | Verb::Migrate(_) | Verb::Restore(_) => Ok(Exit::Done),
+        Verb::Config(_) | Verb::Migrate(_) | Verb::Restore(_) | Verb::Doctor(_) => Ok(Exit::Done),
     }
 }
 
