@@ -223,3 +223,62 @@ fn first_line(path: &Path) -> anyhow::Result<String> {
         .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
     Ok(text.lines().next().unwrap_or("").trim().to_owned())
 }
+
+/// Smallest and greatest values that make sense, for [`Config::problems`].
+const CLOSE_AFTER_DAYS_MAX: u16 = 60;
+const REREAD_DAYS_MAX: u16 = 62;
+
+impl Config {
+    /// What is wrong although every key is known; one line each, empty when all is well.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if let Err(error) = self.database.address() {
+            problems.push(format!("[database] {error:#}"));
+        }
+        if self.server.listen.parse::<std::net::SocketAddr>().is_err() {
+            let listen = &self.server.listen;
+            problems.push(format!(
+                "[server] listen: {listen:?} is no address and port such as 127.0.0.1:8780"
+            ));
+        }
+        if self.billing.close_after_days > CLOSE_AFTER_DAYS_MAX {
+            problems.push(format!(
+                "[billing] close_after_days: {} is more than {CLOSE_AFTER_DAYS_MAX}",
+                self.billing.close_after_days
+            ));
+        }
+        if self.billing.reread_days > REREAD_DAYS_MAX {
+            problems.push(format!(
+                "[billing] reread_days: {} is more than {REREAD_DAYS_MAX}",
+                self.billing.reread_days
+            ));
+        }
+        self.source_problems(&mut problems);
+        problems
+    }
+
+    fn source_problems(&self, problems: &mut Vec<String>) {
+        let mut names = std::collections::BTreeSet::new();
+        for source in &self.sources {
+            let name = &source.name;
+            if !names.insert(name) {
+                problems.push(format!("[[source]] name: {name:?} is used twice"));
+            }
+            let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            if name.is_empty() || !name.chars().all(fits) {
+                problems
+                    .push(format!("[[source]] name: {name:?}: use letters, digits, - and _ only"));
+            }
+            let scheme =
+                source.endpoint.starts_with("http://") || source.endpoint.starts_with("https://");
+            if !scheme {
+                problems.push(format!("source {name}: endpoint is no http or https address"));
+            }
+            for result in [source.key().map(drop), source.secret().map(drop)] {
+                if let Err(error) = result {
+                    problems.push(format!("{error:#}"));
+                }
+            }
+        }
+    }
+}

@@ -1,1 +1,33 @@
-fn main() {}
+//! The `billow` program: starts the log and hands the command line over.
+
+use std::process::ExitCode;
+
+use billow::cli::Exit;
+use billow::cli::verbs::{Cli, run};
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("billow: a TLS provider was installed twice");
+        return ExitCode::from(2);
+    }
+    let cli = Cli::parse();
+    start_log();
+    match run(cli).await {
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(Exit::Found) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("billow: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("BILLOW_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,billow=info"));
+    let json = std::env::var("BILLOW_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json { log.json().init() } else { log.init() }
+}

@@ -1,3 +1,4 @@
 //! Stages that run in the background, and the leases that keep two of them apart.
 
 pub mod lease;
+pub mod serve_lock;

@@ -31,9 +31,7 @@ pub enum Engine {
 /// The database cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error(
-        "{0:?} is no database address; write sqlite:/path/billow.db or postgres://user@host/name"
-    )]
+    #[error("{0:?} is no database address; write sqlite:/path/file.db or postgres://user@host/db")]
     Address(String),
     #[error("database: {0}")]
     Sql(#[from] sqlx::Error),
@@ -46,7 +44,7 @@ pub enum StoreError {
     )]
     SchemaTooOld { found: i64, needed: i64 },
     #[error(
-        "the schema is readable from version {compatible_from} on, this program knows {known}: install a newer Billow"
+        "the schema wants version {compatible_from}, this program knows {known}: update Billow"
     )]
     SchemaTooNew { compatible_from: i64, known: i64 },
     #[error("{0}")]
@@ -54,7 +52,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// PostgreSQL's serialization failure (40001) or SQLite's busy: the transaction may be repeated.
+    /// PostgreSQL's serialization failure (40001) or SQLite's busy: the transaction may be
+    /// repeated.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Sql(sqlx::Error::Database(error)) => {

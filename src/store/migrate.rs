@@ -54,7 +54,8 @@ pub async fn migrate(db: &Db) -> Result<Vec<&'static str>, StoreError> {
         tx.execute("SELECT pg_advisory_xact_lock(4242001)").await?;
     }
     tx.execute(
-        "CREATE TABLE IF NOT EXISTS schema_migration (version BIGINT PRIMARY KEY, name TEXT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS schema_migration \
+         (version BIGINT PRIMARY KEY, name TEXT NOT NULL)",
     )
     .await?;
     let found = version_in(&mut tx).await?;

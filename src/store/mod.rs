@@ -3,9 +3,11 @@
 //! Domain modules keep their SQL in their own `store.rs` and use [`Conn`]; one SQL text serves
 //! SQLite and PostgreSQL.
 
+pub mod backup;
 pub mod bulk;
 pub mod codec;
 pub mod db;
+pub mod health;
 pub mod migrate;
 
 pub use db::{Conn, Db, Engine, StoreError, Tx};

@@ -1,0 +1,96 @@
+//! Backup and restore of an SQLite database. PostgreSQL has tools of its own (`pg_dump`).
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sqlx::{AssertSqlSafe, Executor, Row};
+
+use super::db::{Db, StoreError};
+
+/// The first bytes of every SQLite file (its file format, section 1.3.1).
+const HEADER: &[u8; 16] = b"SQLite format 3\0";
+
+/// Writes a consistent copy to `target` while others read and write; gives its size in bytes.
+/// The copy is opened and checked before this returns.
+pub async fn backup(db: &Db, target: &Path) -> Result<u64, StoreError> {
+    sqlite_file(db)?;
+    if target.exists() {
+        let message = format!("{} exists: name another file", target.display());
+        return Err(StoreError::Conflict(message));
+    }
+    let quoted = target.display().to_string().replace('\'', "''");
+    let mut conn = db.read().await?;
+    conn.execute(AssertSqlSafe(format!("VACUUM INTO '{quoted}'"))).await?;
+    check_file(target).await?;
+    std::fs::metadata(target).map(|meta| meta.len()).map_err(|error| file_error(target, &error))
+}
+
+/// Puts `backup` in the place of the database, which is kept beside it under another name.
+/// The caller holds the serve lock. Connections of `db` are closed.
+pub async fn restore(db: &Db, backup: &Path, now: i64) -> Result<Option<PathBuf>, StoreError> {
+    let database = sqlite_file(db)?;
+    check_file(backup).await?;
+    db.close().await;
+    let staged = beside(&database, "restoring");
+    std::fs::copy(backup, &staged).map_err(|error| file_error(&staged, &error))?;
+    std::fs::File::open(&staged)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| file_error(&staged, &error))?;
+    let former = beside(&database, &format!("before-restore-{now}"));
+    let existed = database.exists();
+    if existed {
+        for suffix in ["", "-wal", "-shm"] {
+            let from = with_suffix(&database, suffix);
+            let to = with_suffix(&former, suffix);
+            if from.exists() {
+                std::fs::rename(&from, &to).map_err(|error| file_error(&from, &error))?;
+            }
+        }
+    }
+    std::fs::rename(&staged, &database).map_err(|error| file_error(&database, &error))?;
+    Ok(existed.then_some(former))
+}
+
+async fn check_file(path: &Path) -> Result<(), StoreError> {
+    if !path.exists() {
+        return Err(StoreError::Conflict(format!("{} does not exist", path.display())));
+    }
+    // A pool keeps trying to open what is no database: look at the first bytes before.
+    let mut head = [0_u8; HEADER.len()];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    if read.is_err() || head != *HEADER {
+        return Err(StoreError::Conflict(format!("{} is no SQLite database", path.display())));
+    }
+    let db = Db::open(&format!("sqlite:{}", path.display())).await?;
+    let mut conn = db.read().await?;
+    let answer: String = conn.fetch_one("PRAGMA integrity_check").await?.try_get(0)?;
+    drop(conn);
+    let fits = super::migrate::check_version(&db).await;
+    db.close().await;
+    if answer != "ok" {
+        let message = format!("{} is damaged: {answer}", path.display());
+        return Err(StoreError::Conflict(message));
+    }
+    fits
+}
+
+fn sqlite_file(db: &Db) -> Result<PathBuf, StoreError> {
+    db.sqlite_path().ok_or_else(|| {
+        let message = "this database is PostgreSQL: use pg_dump and pg_restore";
+        StoreError::Conflict(message.to_owned())
+    })
+}
+
+fn file_error(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Conflict(format!("{}: {error}", path.display()))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    with_suffix(path, &format!(".{suffix}"))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut text = path.as_os_str().to_owned();
+    text.push(suffix);
+    PathBuf::from(text)
+}

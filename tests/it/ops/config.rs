@@ -1,0 +1,35 @@
+//! Goal: a wrong configuration is explained at its place. Method: texts in, messages out.
+
+use billow::config::Config;
+
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    let message = match Config::parse(text, "billow.toml") {
+        Ok(config) => config.problems().join("\n"),
+        Err(error) => format!("{error:#}"),
+    };
+    assert!(message.contains(expected), "{message:?} does not hold {expected:?}");
+}
+
+#[test]
+fn the_example_is_a_good_configuration() {
+    let config = Config::parse(billow::cli::config::EXAMPLE, "example").expect("parses");
+    assert_eq!(config.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn mistakes_are_named_with_their_place() {
+    let database = "[database]\naddress = \"sqlite:/tmp/b.db\"\n";
+    check("[database]\nadress = \"x\"\n", "billow.toml:2:1: unknown field `adress`");
+    check(&format!("{database}[server]\nlisten = 8780\n"), "billow.toml:4:10: invalid type");
+    check(&format!("{database}[server]\nlisten = \"here\"\n"), "listen: \"here\" is no address");
+    check(
+        &format!("{database}[billing]\nclose_after_days = 90\n"),
+        "close_after_days: 90 is more than 60",
+    );
+    let source = "[[source]]\nname = \"c 1\"\nkind = \"cloudstack\"\nendpoint = \"ftp://x\"\n";
+    check(&format!("{database}{source}"), "name: \"c 1\": use letters");
+    check(&format!("{database}{source}"), "endpoint is no http or https address");
+    check(&format!("{database}{source}"), "set api_key or api_key_env");
+    check(&format!("{database}{source}"), "set secret_env or secret_file");
+}
