@@ -10,7 +10,6 @@ pub mod book_diff;
 mod book_price;
 mod book_read;
 pub mod book_write;
-pub mod complete;
 pub mod generate;
 mod hint;
 pub mod price;

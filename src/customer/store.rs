@@ -198,7 +198,8 @@ pub async fn load_customer_agreements(
 }
 
 /// The owners of a customer inside `span`, resolved so that spans of one owner do not overlap,
-/// cut to `span`, ascending by owner and time.
+/// ascending by owner and time. Each comes with the whole time for which it is the customer's,
+/// which may begin before `span` and end after it.
 pub async fn load_mappings(
     conn: &mut Conn,
     customer: &CustomerId,
@@ -212,10 +213,9 @@ pub async fn load_mappings(
                ORDER BY m.source, m.owner_id, m.recorded_at, m.row_id";
     let rows = conn.fetch_all(sqlx::query(sql).bind(customer.0.clone()).bind(known_at)).await?;
     let mut mappings = resolve_mappings(&rows)?;
-    mappings.retain_mut(|mapping| {
-        let cut = span.intersect(Span::new(mapping.from, mapping.until));
-        (mapping.from, mapping.until) = (cut.from, cut.until);
-        mapping.customer == *customer && !cut.is_empty()
+    mappings.retain(|mapping| {
+        let holds = Span::new(mapping.from, mapping.until);
+        mapping.customer == *customer && holds.overlaps(span)
     });
     Ok(mappings)
 }

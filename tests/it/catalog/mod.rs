@@ -4,7 +4,6 @@ mod apply;
 mod book_errors;
 mod book_format;
 mod book_fuzz;
-mod complete;
 pub mod fake;
 mod generate;
 mod sync;
