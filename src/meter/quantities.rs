@@ -1,17 +1,26 @@
 //! From usage records to quantities that no boundary cuts. PURE.
+//!
+//! Invariants: what is neither cut nor derived keeps its quantity as reported; the parts of a cut
+//! record sum to it exactly; the order of the records does not matter.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Facts, Metered};
-use crate::collect::record::StoredRecord;
+use super::cut::{Cutter, hours, share};
+use super::intern::Interner;
+use super::kind::{MeterUnit, VM_ALLOCATED, VM_RUNNING, VM_STOPPED, VOLUME};
+use super::{Facts, Metered, counter, meter_of, stopped};
+use crate::collect::record::{RecordKind, StoredRecord, attribute};
+use crate::money::Exact;
 use crate::period::Span;
 
 /// What metering reads.
 pub struct MeteringInput<'a> {
     /// Records that touch `span`, of one or more customers, one per key (the newest revision).
+    /// Of counters also the last reading before the span (its baseline) and the first after it.
     pub records: &'a [StoredRecord],
     /// Facts of each record, same positions; a record whose facts change inside its span is
-    /// given by the facts at its start.
+    /// given by the facts at its start. Equal facts in one `Arc` make rating fast.
     pub facts: &'a [Arc<Facts>],
     /// The period: what lies outside is cut off.
     pub span: Span,
@@ -25,11 +34,254 @@ pub struct Metering {
     /// Ascending by span start, then resource, then meter.
     pub metered: Vec<Metered>,
     /// Windows in which a machine ran longer than it was allocated: `(record, hours over)`.
-    pub running_beyond_allocated: Vec<(usize, crate::money::Exact)>,
+    pub running_beyond_allocated: Vec<(usize, Exact)>,
 }
 
+/// Unit of a gauge whose level is its size: the quantity is hours.
+pub const UNIT_HOUR: &str = "hour";
+
+/// End of the unit of other gauges: the quantity is level × hours, `piece_hour`.
+pub const UNIT_HELD: &str = "_hour";
+
 /// Cuts records at boundaries, derives stopped time, and reads counters and gauges.
+///
+/// - Intervals and deltas are cut linearly in time.
+/// - A gauge of an hour meter, or in bytes, becomes hours; its level is the `size_bytes` of the
+///   facts. Any other gauge becomes level × hours, and its unit says so (`piece_hour`).
+/// - A counter becomes differences of readings, spread over the time between them.
+/// - `vm_allocated` becomes `vm_stopped`: less what ran in the same window.
+/// - A `volume` record of an attachment (with `machine`) counts only where the volume has no
+///   record of its own in an overlapping window.
 pub fn quantities(input: &MeteringInput<'_>) -> Metering {
-    let _ = input;
-    todo!()
+    assert_eq!(input.records.len(), input.facts.len(), "each record needs its facts");
+    let mut work = Work::new(input);
+    let mut sorted_out = SortedOut::default();
+    for (position, record) in input.records.iter().enumerate() {
+        work.sort_out(position, record, &mut sorted_out);
+    }
+    work.add_counters(sorted_out.counters);
+    work.add_attachments(&sorted_out.attachments);
+    let beyond = work.add_stopped(sorted_out.allocated, sorted_out.running);
+    Metering { metered: work.into_metered(), running_beyond_allocated: beyond }
+}
+
+/// Positions of records that need more than a cut.
+#[derive(Default)]
+struct SortedOut {
+    allocated: Vec<usize>,
+    running: Vec<usize>,
+    counters: Vec<usize>,
+    attachments: Vec<usize>,
+}
+
+/// A quantity whose texts are still numbers.
+struct Row {
+    span: Span,
+    quantity: Exact,
+    resource: usize,
+    meter: usize,
+    record: usize,
+    /// Position in [`Work::gauge_facts`], of gauges only.
+    gauge: Option<usize>,
+}
+
+struct Work<'a> {
+    input: &'a MeteringInput<'a>,
+    cutter: Cutter<'a>,
+    resources: Interner<'a>,
+    meters: Interner<'a>,
+    rows: Vec<Row>,
+    gauge_facts: Vec<Arc<Facts>>,
+    gauge_of: HashMap<(usize, Exact), usize>,
+}
+
+/// Numbers of the meters that are interned first.
+const RUNNING: usize = 0;
+const ALLOCATED: usize = 1;
+const STOPPED: usize = 2;
+const VOLUMES: usize = 3;
+
+impl<'a> Work<'a> {
+    fn new(input: &'a MeteringInput<'a>) -> Self {
+        let mut meters = Interner::default();
+        for code in [VM_RUNNING, VM_ALLOCATED, VM_STOPPED, VOLUME] {
+            meters.number(code);
+        }
+        Self {
+            input,
+            cutter: Cutter { span: input.span, boundaries: input.boundaries },
+            resources: Interner::default(),
+            meters,
+            rows: Vec::with_capacity(input.records.len()),
+            gauge_facts: Vec::new(),
+            gauge_of: HashMap::new(),
+        }
+    }
+
+    fn sort_out(&mut self, position: usize, record: &'a StoredRecord, out: &mut SortedOut) {
+        let meter = self.meters.number(&record.key.meter);
+        match record.kind {
+            RecordKind::Cumulative => out.counters.push(position),
+            RecordKind::Gauge => self.add_gauge(position, meter),
+            RecordKind::Interval | RecordKind::Delta => {
+                match meter {
+                    ALLOCATED => return out.allocated.push(position),
+                    RUNNING => out.running.push(position),
+                    VOLUMES if self.is_attachment(position) => {
+                        return out.attachments.push(position);
+                    }
+                    _ => {}
+                }
+                let span = Span { from: record.key.from, until: record.until };
+                self.add(position, meter, span, &record.quantity);
+            }
+        }
+    }
+
+    fn is_attachment(&self, position: usize) -> bool {
+        self.input.facts[position].attributes.contains_key(attribute::MACHINE)
+    }
+
+    /// Adds a quantity that is linear in time, cut where it must be.
+    fn add(&mut self, record: usize, meter: usize, span: Span, quantity: &Exact) {
+        let resource = self.resources.number(&self.input.records[record].key.resource);
+        let mut push = |span, quantity| {
+            self.rows.push(Row { span, quantity, resource, meter, record, gauge: None });
+        };
+        if self.cutter.keeps(span) {
+            return push(span, quantity.clone());
+        }
+        for part in self.cutter.parts(span) {
+            push(part, share(quantity, part, span));
+        }
+    }
+
+    fn add_gauge(&mut self, position: usize, meter: usize) {
+        let record = &self.input.records[position];
+        let resource = self.resources.number(&record.key.resource);
+        let facts = &self.input.facts[position];
+        let is_size = level_is_size(&record.key.meter, facts);
+        let key = (Arc::as_ptr(facts).addr(), record.quantity.clone());
+        let known = self.gauge_facts.len();
+        let gauge = *self.gauge_of.entry(key).or_insert(known);
+        if gauge == known {
+            self.gauge_facts.push(Arc::new(gauge_facts(facts, &record.quantity, is_size)));
+        }
+        for part in self.cutter.parts(Span { from: record.key.from, until: record.until }) {
+            let held = hours(part);
+            let quantity = if is_size { held } else { record.quantity.times(&held) };
+            let gauge = Some(gauge);
+            self.rows.push(Row { span: part, quantity, resource, meter, record: position, gauge });
+        }
+    }
+
+    fn add_counters(&mut self, mut counters: Vec<usize>) {
+        let records = self.input.records;
+        let counter_of = |at: &usize| {
+            let key = &records[*at].key;
+            (&key.meter, &key.resource, &key.owner.source)
+        };
+        counters.sort_by(|a, b| {
+            let (x, y) = (&records[*a], &records[*b]);
+            let by_time = || x.until.cmp(&y.until).then_with(|| x.key.cmp(&y.key));
+            counter_of(a).cmp(&counter_of(b)).then_with(by_time)
+        });
+        for readings in counters.chunk_by(|a, b| counter_of(a) == counter_of(b)) {
+            let bits = |at: usize| counter::bits(&self.input.facts[at]);
+            for step in counter::steps(readings, records, bits) {
+                let meter = self.meters.number(&records[step.record].key.meter);
+                self.add(step.record, meter, step.span, &step.amount);
+            }
+        }
+    }
+
+    /// Adds records of attachments of volumes that have no record of their own.
+    fn add_attachments(&mut self, attachments: &[usize]) {
+        if attachments.is_empty() {
+            return;
+        }
+        let span_of = |record: &StoredRecord| Span::new(record.key.from, record.until);
+        let mut own: HashMap<(&str, &str), Vec<Span>> = HashMap::new();
+        for (position, record) in self.input.records.iter().enumerate() {
+            if record.key.meter == VOLUME && !self.is_attachment(position) {
+                let volume = (record.key.owner.source.0.as_str(), record.key.resource.as_str());
+                own.entry(volume).or_default().push(span_of(record));
+            }
+        }
+        for position in attachments.iter().copied() {
+            let record = &self.input.records[position];
+            let volume = (record.key.owner.source.0.as_str(), record.key.resource.as_str());
+            let span = span_of(record);
+            let spans = own.get(&volume).map_or(&[][..], Vec::as_slice);
+            if !spans.iter().any(|other| other.overlaps(span)) {
+                self.add(position, VOLUMES, span, &record.quantity);
+            }
+        }
+    }
+
+    fn add_stopped(&mut self, allocated: Vec<usize>, running: Vec<usize>) -> Vec<(usize, Exact)> {
+        let (records, facts) = (self.input.records, self.input.facts);
+        let comparison = stopped::compare(allocated, running, records, facts);
+        for stopped in comparison.stopped {
+            let record = &records[stopped.record];
+            let span = Span { from: record.key.from, until: record.until };
+            self.add(stopped.record, STOPPED, span, &stopped.hours);
+        }
+        comparison.beyond
+    }
+
+    fn into_metered(self) -> Vec<Metered> {
+        let (resources, meters) = (self.resources.ranks(), self.meters.ranks());
+        let mut order: Vec<(i64, usize, usize, usize)> = Vec::with_capacity(self.rows.len());
+        for (number, row) in self.rows.iter().enumerate() {
+            order.push((row.span.from, resources[row.resource], meters[row.meter], number));
+        }
+        let records = self.input.records;
+        order.sort_unstable_by(|a, b| {
+            (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)).then_with(|| {
+                let (x, y) = (&self.rows[a.3], &self.rows[b.3]);
+                let by_key = || records[x.record].key.cmp(&records[y.record].key);
+                x.span.until.cmp(&y.span.until).then_with(by_key).then(a.3.cmp(&b.3))
+            })
+        });
+        let metered = |(_, _, _, number): (i64, usize, usize, usize)| {
+            let row = &self.rows[number];
+            let facts = match row.gauge {
+                Some(gauge) => &self.gauge_facts[gauge],
+                None => &self.input.facts[row.record],
+            };
+            Metered {
+                meter: Arc::clone(self.meters.text(row.meter)),
+                resource: Arc::clone(self.resources.text(row.resource)),
+                facts: Arc::clone(facts),
+                span: row.span,
+                quantity: row.quantity.clone(),
+                record: row.record,
+            }
+        };
+        order.into_iter().map(metered).collect()
+    }
+}
+
+/// Whether a gauge's level is the size of what is held: of built-in meters that count hours, and
+/// of imported ones that are given in bytes.
+fn level_is_size(meter: &str, facts: &Facts) -> bool {
+    match meter_of(meter) {
+        Some(meter) => meter.unit == MeterUnit::Hour,
+        None => facts.attributes.get(attribute::UNIT).is_some_and(|unit| unit == "byte"),
+    }
+}
+
+/// The facts of a gauge: what was measured overrides what the catalogue says.
+fn gauge_facts(facts: &Facts, level: &Exact, is_size: bool) -> Facts {
+    let mut facts = facts.clone();
+    if is_size {
+        facts.attributes.insert(attribute::SIZE_BYTES.to_owned(), level.to_string());
+        facts.attributes.insert(attribute::UNIT.to_owned(), UNIT_HOUR.to_owned());
+    } else {
+        let unit = facts.attributes.get(attribute::UNIT).map_or("piece", String::as_str);
+        let held = format!("{unit}{UNIT_HELD}");
+        facts.attributes.insert(attribute::UNIT.to_owned(), held);
+    }
+    facts
 }

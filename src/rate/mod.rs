@@ -2,6 +2,11 @@
 //! and the records that made it. PURE; a function of its input alone.
 
 pub mod engine;
+mod gather;
+mod matching;
+mod pool;
+mod tiers;
+mod units;
 
 use std::sync::Arc;
 
@@ -72,7 +77,8 @@ pub struct TierSpan {
 #[derive(Clone, Debug)]
 pub struct Charge {
     pub kind: ChargeKind,
-    pub pool: PoolKey,
+    /// Shared by all charges of the pool.
+    pub pool: Arc<PoolKey>,
     /// Position of the version in [`RatingInput::versions`] and of the price in it.
     pub version: usize,
     pub price: usize,
