@@ -104,10 +104,10 @@ fn a_cap_binds_the_fixed_month() {
     check(&capped("720", 1), "36.00");
     check(&capped("719", 1), "35.95");
     check(&capped("744", 3), "108.00");
-    let rating = capped("744", 1).rate().rating;
+    let rating = capped("744", 1).rate();
     let cap = of_kind(&rating.charges, ChargeKind::Cap);
     assert_eq!((&cap[0].quantity, &cap[0].unit_price), (&exact("-1"), &exact("1.2")));
-    assert!(of_kind(&capped("720", 1).rate().rating.charges, ChargeKind::Cap).is_empty());
+    assert!(of_kind(&capped("720", 1).rate().charges, ChargeKind::Cap).is_empty());
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn an_allotment_is_pooled_and_applied_once() {
     check(&world("744"), "14.76");
     check(&world("375"), "0.00");
     check(&world("375.5"), "0.02");
-    let rating = world("744").rate().rating;
+    let rating = world("744").rate();
     let free: Vec<_> =
         of_kind(&rating.charges, ChargeKind::Included).iter().map(|c| c.quantity.clone()).collect();
     assert_eq!(free, [exact("744"), exact("6")]);
@@ -226,7 +226,7 @@ fn a_minimum_is_trued_up() {
     let mut priced = pieces(per_unit("1"));
     priced.minimum = Some(exact("500.00"));
     let world = |units: &str| jobs(units).priced(vec![priced.clone()]);
-    let rating = world("430.25").rate().rating;
+    let rating = world("430.25").rate();
     let minimum = of_kind(&rating.charges, ChargeKind::Minimum);
     assert_eq!((&minimum[0].quantity, &minimum[0].unit_price), (&exact("1"), &exact("69.75")));
     check(&world("430.25"), "500.00");
@@ -271,7 +271,7 @@ fn one_off_prices_are_due_for_each_piece() {
     let model = Model::OneOff { amount: exact("49.90") };
     let world = jobs("2").priced(vec![pieces(model)]);
     check(&world, "99.80");
-    assert_eq!(world.rate().rating.charges[0].kind, ChargeKind::OneOff);
+    assert_eq!(world.rate().charges[0].kind, ChargeKind::OneOff);
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn a_price_change_splits_the_record() {
     let noon = world.at(12 * HOUR);
     let world = world.repriced(noon, hourly("0.10"), hourly("0.12"));
     check(&world, "2.64");
-    let rating = world.rate().rating;
+    let rating = world.rate();
     let amounts: Vec<String> = rating.charges.iter().map(|c| cents(&c.amount())).collect();
     assert_eq!(amounts, ["1.20", "1.44"]);
     let versions: Vec<usize> = rating.charges.iter().map(|charge| charge.version).collect();
@@ -369,7 +369,7 @@ fn tiers_of_month_prices_count_unit_months() {
     check(&gib("720"), "12.50");
     check(&gib("480"), "10.00");
     check(&gib("481"), "10.01");
-    let rating = gib("720").rate().rating;
+    let rating = gib("720").rate();
     assert_eq!(rating.charges[0].quantity, exact("72000"));
     assert_eq!(rating.charges[0].base, exact("720"));
     let tier = rating.charges[1].tier.clone().unwrap();
@@ -410,5 +410,5 @@ fn sellers_pool_tiers_over_their_customers() {
 #[test]
 fn huge_quantities_and_tiny_prices_stay_exact() {
     let world = jobs("9999999999999.999").priced(vec![pieces(per_unit("0.000000001"))]);
-    assert_eq!(world.exact_total(), exact("9999.999999999999999"));
+    assert_eq!(world.exact_total(), exact("9999.999999999999"));
 }

@@ -85,11 +85,6 @@ pub struct World {
     pub boundaries: Vec<i64>,
 }
 
-pub struct Rated {
-    pub metering: Metering,
-    pub rating: Rating,
-}
-
 impl World {
     pub fn new(zone: &str, label: &str) -> Self {
         let period = period(zone, label);
@@ -164,10 +159,8 @@ impl World {
         })
     }
 
-    pub fn rate(&self) -> Rated {
-        let metering = self.metering();
-        let rating = self.rate_metered(&metering.metered, "c1");
-        Rated { metering, rating }
+    pub fn rate(&self) -> Rating {
+        self.rate_metered(&self.metering().metered, "c1")
     }
 
     pub fn rate_metered(&self, metered: &[Metered], customer: &str) -> Rating {
@@ -187,7 +180,7 @@ impl World {
     }
 
     pub fn exact_total(&self) -> Exact {
-        sum(&self.rate().rating.charges)
+        sum(&self.rate().charges)
     }
 }
 
