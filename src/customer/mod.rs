@@ -2,6 +2,7 @@
 //! orchestrator's owners to customers. Every dated fact is superseded, never updated.
 
 pub mod store;
+pub mod timeline;
 
 use serde::{Deserialize, Serialize};
 
