@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod month;
 pub mod openapi;
 pub mod pages;
+pub mod reach;
 pub mod router;
 pub mod state;
 pub mod store;

@@ -1,8 +1,12 @@
 //! SQL of tokens, idempotency keys, and the figures that `/metrics` shows.
 
+use sqlx::any::AnyRow;
 use sqlx::{Executor, Row};
 
+use crate::finding::{Finding, FindingState};
+use crate::ids::{FindingId, OwnerRef, SourceName};
 use crate::orchestrator::Identity;
+use crate::period::Span;
 use crate::store::codec::{At, to_json};
 use crate::store::{Conn, StoreError};
 
@@ -126,6 +130,77 @@ pub async fn finish_key(
         .bind(answer.body.to_owned());
     conn.execute(query).await?;
     Ok(())
+}
+
+/// Which findings, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct FindingFilter {
+    pub state: Option<FindingState>,
+    pub id: Option<FindingId>,
+    /// Key of the last row before: `(recorded_at, id)`.
+    pub after: Option<(i64, String)>,
+    pub limit: u32,
+}
+
+/// Findings of all owners: cut by the caller's scope before they are shown.
+pub async fn load_findings(
+    conn: &mut Conn,
+    filter: &FindingFilter,
+) -> Result<Vec<Finding>, StoreError> {
+    let sql = "SELECT id, rule, source, owner, meter, resource, span_from, span_until, record_key, \
+               message, detail, recorded_at, state FROM (SELECT f.id, f.rule, f.source, f.owner, f.meter, f.resource, \
+               f.span_from, f.span_until, f.record_key, f.message, f.detail, f.recorded_at, \
+               CASE WHEN f.repaired = 1 THEN 'repaired' ELSE COALESCE((SELECT d.decision \
+               FROM finding_decision d WHERE d.finding_id = f.id \
+               ORDER BY d.recorded_at DESC, d.id DESC LIMIT 1), 'reopen') END AS state \
+               FROM finding f WHERE ($1 = '' OR f.id = $1) AND (f.recorded_at < $2 OR \
+               (f.recorded_at = $2 AND f.id < $3))) found WHERE $4 = '' OR state = $4 \
+               ORDER BY recorded_at DESC, id DESC LIMIT $5";
+    let (at, after) = filter.after.clone().unwrap_or((i64::MAX, String::new()));
+    let state = filter.state.map_or("", decision_text);
+    let query = sqlx::query(sql)
+        .bind(filter.id.as_ref().map_or(String::new(), |id| id.0.clone()))
+        .bind(at)
+        .bind(after)
+        .bind(state)
+        .bind(i64::from(filter.limit));
+    conn.fetch_all(query).await?.iter().map(finding_of).collect()
+}
+
+/// The decision that leads to a state.
+fn decision_text(state: FindingState) -> &'static str {
+    match state {
+        FindingState::Repaired => "repaired",
+        FindingState::Open => "reopen",
+        FindingState::Released => "release",
+        FindingState::Rejected => "reject",
+    }
+}
+
+fn finding_of(row: &AnyRow) -> Result<Finding, StoreError> {
+    let id: String = row.try_get("id")?;
+    let at = |column| At { table: "finding", id: &id, column };
+    let (state, detail): (String, String) = (row.try_get("state")?, row.try_get("detail")?);
+    let state = match state.as_str() {
+        "repaired" => FindingState::Repaired,
+        "reopen" => FindingState::Open,
+        "release" => FindingState::Released,
+        "reject" => FindingState::Rejected,
+        other => return Err(at("decision").corrupt(other)),
+    };
+    Ok(Finding {
+        rule: row.try_get("rule")?,
+        owner: OwnerRef { source: SourceName(row.try_get("source")?), id: row.try_get("owner")? },
+        meter: row.try_get("meter")?,
+        resource: row.try_get("resource")?,
+        span: Span::new(row.try_get("span_from")?, row.try_get("span_until")?),
+        record_key: row.try_get("record_key")?,
+        state,
+        message: row.try_get("message")?,
+        detail: at("detail").json(&detail)?,
+        recorded_at: row.try_get("recorded_at")?,
+        id: FindingId(id.clone()),
+    })
 }
 
 /// How one source stands.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::json::{Meta, MoneyJson, OwnerJson, SpanJson, cut, instant};
 use crate::bill::document::{
     Address, BreakdownEntry, ChargePart, Contact, DocumentKind, InvoiceDocument, Line, Party,
-    Reference, TaxCategory, TaxRate,
+    Reference, TaxCategory, TaxRate, TaxSubtotal,
 };
 use crate::bill::store::{InvoiceFilter, InvoiceRow};
 use crate::bill::{file, store};
@@ -198,6 +198,15 @@ impl From<TaxRate> for TaxRateJson {
     }
 }
 
+/// A tax subtotal as the API shows it.
+pub fn tax_json(tax: TaxSubtotal, currency: Currency) -> TaxJson {
+    TaxJson {
+        rate: tax.tax.into(),
+        base: MoneyJson::of(tax.base_minor, currency),
+        tax: MoneyJson::of(tax.tax_minor, currency),
+    }
+}
+
 /// One line: `net` is `quantity × price ÷ base`, rounded once.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Line)]
@@ -307,17 +316,12 @@ pub fn shares(entries: Vec<BreakdownEntry>, currency: Currency) -> Vec<ShareJson
 pub fn invoice_json(document: InvoiceDocument, contact: Option<Contact>) -> InvoiceJson {
     let currency = document.currency;
     let money = |minor| MoneyJson::of(minor, currency);
-    let tax = |tax: crate::bill::document::TaxSubtotal| TaxJson {
-        rate: tax.tax.into(),
-        base: money(tax.base_minor),
-        tax: money(tax.tax_minor),
-    };
     InvoiceJson {
         net: money(document.net_minor),
         tax: money(document.tax_minor),
         gross: money(document.gross_minor),
         payable: money(document.payable_minor),
-        taxes: document.taxes.into_iter().map(tax).collect(),
+        taxes: document.taxes.into_iter().map(|tax| tax_json(tax, currency)).collect(),
         lines: document.lines.into_iter().map(|line| line_json(line, currency)).collect(),
         breakdowns: BreakdownsJson {
             category: shares(document.breakdowns.category, currency),
