@@ -175,6 +175,16 @@ pub(super) async fn take_version_number(conn: &mut Conn, book: &str) -> Result<i
     Ok(row.try_get(0)?)
 }
 
+/// Gives the number back that was taken last, in the transaction that took it.
+pub(super) async fn give_back_version_number(
+    conn: &mut Conn,
+    book: &str,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE counter SET last = last - 1 WHERE name = $1";
+    conn.execute(sqlx::query(sql).bind(format!("price_book:{book}"))).await?;
+    Ok(())
+}
+
 /// Stores a version under its number; gives its id.
 pub(super) async fn insert_version(
     conn: &mut Conn,

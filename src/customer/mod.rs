@@ -1,8 +1,17 @@
 //! Who bills whom: sellers and their tree, customers, agreements, and the mapping of the
 //! orchestrator's owners to customers. Every dated fact is superseded, never updated.
 
+pub mod assign;
+pub mod change;
+pub mod check;
 pub mod store;
+pub mod sync;
 pub mod timeline;
+
+pub use change::{
+    Change, CustomerError, NewAgreement, NewCustomer, NewSeller, NewTerms, map_owner,
+    move_customer, save_customer, save_customer_details, save_seller, save_seller_details,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +159,29 @@ pub struct CustomerDetails {
     /// Orchestrator users (source/user id) who may see every invoice of this customer.
     #[serde(default)]
     pub billing_contacts: Vec<OwnerRef>,
+}
+
+impl CustomerDetails {
+    /// Details of which the name alone is known; all else follows the seller.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            address: Address::default(),
+            vat_id: None,
+            tax_number: None,
+            tax_category: None,
+            tax_reason: None,
+            language: None,
+            time_zone: None,
+            anchor_day: one(),
+            line_cut: None,
+            payment_terms_days: None,
+            contact_name: None,
+            contact_email: None,
+            contact_phone: None,
+            billing_contacts: Vec::new(),
+        }
+    }
 }
 
 fn one() -> i8 {

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use sqlx::any::AnyRow;
 use sqlx::{Executor, Row};
 
+use super::change::Change;
 use super::timeline::{self, Painted};
 use super::{Agreement, Customer, CustomerDetails, OwnerMapping, Seller, SellerDetails};
 use crate::ids::{AgreementId, CustomerId, OwnerRef, SellerId, SourceName};
 use crate::orchestrator::{OwnerInfo, OwnerKind};
-use crate::period::Span;
+use crate::period::{PeriodLabel, Span};
 use crate::store::codec::{At, enum_text, to_json};
 use crate::store::{Conn, StoreError};
 
@@ -24,6 +25,9 @@ const CUSTOMER_COUNTER: &str = "customer_number";
 
 /// Number of the one customer to whom internal owners belong.
 pub const INTERNAL_NUMBER: &str = "INTERNAL";
+
+/// The rule of findings about owners that are nobody's.
+pub const UNMAPPED_OWNER: &str = "unmapped_owner";
 
 /// Which moment is asked for, and what was known when.
 #[derive(Clone, Copy, Debug)]
@@ -466,6 +470,88 @@ pub(super) async fn insert_owner(
         .bind(i64::from(owner.internal))
         .bind(owner.state.clone());
     Ok(conn.execute(query).await?.rows_affected() == 1)
+}
+
+/// Agreements that name a price book, all times.
+pub async fn load_agreements_of_book(
+    conn: &mut Conn,
+    book: &str,
+    known_at: i64,
+) -> Result<Vec<Agreement>, StoreError> {
+    let sql = "SELECT id, seller_id, customer_id, valid_from, valid_until, currency, price_book \
+               FROM agreement WHERE price_book = $1 AND recorded_at <= $2 \
+               ORDER BY id, recorded_at, row_id";
+    let rows = conn.fetch_all(sqlx::query(sql).bind(book.to_owned()).bind(known_at)).await?;
+    latest_agreements(&rows)
+}
+
+/// Who bills each customer at an instant.
+pub(super) async fn load_sellers_of_customers(
+    conn: &mut Conn,
+    as_of: AsOf,
+) -> Result<BTreeMap<CustomerId, SellerId>, StoreError> {
+    let sql = "SELECT id, seller_id, customer_id, valid_from, valid_until, currency, price_book \
+               FROM agreement WHERE recorded_at <= $1 ORDER BY id, recorded_at, row_id";
+    let rows = conn.fetch_all(sqlx::query(sql).bind(as_of.known_at)).await?;
+    let agreements = latest_agreements(&rows)?;
+    let holding = agreements
+        .into_iter()
+        .filter(|agreement| Span::new(agreement.from, agreement.until).contains(as_of.at));
+    Ok(holding.map(|agreement| (agreement.customer, agreement.seller)).collect())
+}
+
+/// The last billing period of an agreement that an issued invoice bills.
+pub async fn load_last_issued_period(
+    conn: &mut Conn,
+    agreement: &AgreementId,
+) -> Result<Option<PeriodLabel>, StoreError> {
+    let sql = "SELECT MAX(period) FROM invoice WHERE agreement_id = $1 AND kind = 'invoice'";
+    let row = conn.fetch_one(sqlx::query(sql).bind(agreement.0.clone())).await?;
+    let label: Option<String> = row.try_get(0)?;
+    let at = At { table: "invoice", id: &agreement.0, column: "period" };
+    label.map(|label| at.parse(&label)).transpose()
+}
+
+/// Closes the finding that an owner is nobody's, once it is somebody's.
+pub(super) async fn close_unmapped_findings(
+    conn: &mut Conn,
+    mapping: &OwnerMapping,
+    number: &str,
+    change: &Change<'_>,
+) -> Result<(), StoreError> {
+    let sql = "SELECT id FROM finding WHERE source = $1 AND owner = $2 AND rule = $3 \
+               AND NOT EXISTS (SELECT 1 FROM finding_decision d WHERE d.finding_id = finding.id)";
+    let query = sqlx::query(sql)
+        .bind(mapping.owner.source.0.clone())
+        .bind(mapping.owner.id.clone())
+        .bind(UNMAPPED_OWNER);
+    for row in conn.fetch_all(query).await? {
+        let insert = "INSERT INTO finding_decision (id, finding_id, decision, actor, reason, \
+                      recorded_at) VALUES ($1, $2, 'reject', $3, $4, $5)";
+        let query = sqlx::query(insert)
+            .bind(change.ids.fresh())
+            .bind(row.try_get::<String, _>(0)?)
+            .bind(change.actor.0.clone())
+            .bind(format!("mapped to {number}"))
+            .bind(change.at);
+        conn.execute(query).await?;
+    }
+    Ok(())
+}
+
+/// Owners with usage of a source, each once, without reading all of the usage.
+pub(super) async fn load_owners_with_usage(
+    conn: &mut Conn,
+    source: &SourceName,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "WITH RECURSIVE found (owner) AS (\
+               SELECT MIN(owner) FROM usage_record WHERE source = $1 \
+               UNION ALL SELECT (SELECT MIN(u.owner) FROM usage_record u \
+               WHERE u.source = $1 AND u.owner > found.owner) \
+               FROM found WHERE found.owner IS NOT NULL) \
+               SELECT owner FROM found WHERE owner IS NOT NULL";
+    let rows = conn.fetch_all(sqlx::query(sql).bind(source.0.clone())).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// Keeps an asset (a logo) by the hash of its bytes.
