@@ -7,6 +7,7 @@ use super::reach::{self, Reach, Reached};
 use crate::app::App;
 use crate::bill::document::ChargePart;
 use crate::bill::month::{Month, MonthRequest, load_month};
+use crate::customer::change::cycle_of;
 use crate::customer::store::AsOf;
 use crate::customer::{Agreement, Customer};
 use crate::finding::Finding;
@@ -205,6 +206,5 @@ async fn load_cycle(
     let seller =
         crate::customer::store::load_seller(conn, &agreement.seller, AsOf::now(now)).await?;
     let seller = seller.ok_or_else(|| ApiError::not_found("seller"))?;
-    let zone = customer.details.time_zone.as_ref().unwrap_or(&seller.details.time_zone);
-    Ok(BillingCycle::new(zone, customer.details.anchor_day)?)
+    Ok(cycle_of(customer, &seller)?)
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::shell::{Look, Page, Visitor, see_other};
+use super::shell::{Look, Page, see_other};
 use super::texts::{self, Text};
 use crate::ids::SourceName;
 use crate::orchestrator::Credential;
