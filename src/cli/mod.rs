@@ -2,9 +2,11 @@
 
 pub mod backup;
 pub mod config;
+pub mod doctor;
 pub mod migrate;
 pub mod output;
 pub mod restore;
+pub mod verbs;
 
 pub use output::Output;
 

@@ -2,6 +2,8 @@
 //! and the records that made it. PURE; a function of its input alone.
 
 pub mod engine;
+mod matching;
+mod pool;
 
 use std::sync::Arc;
 
@@ -49,7 +51,7 @@ pub enum ChargeKind {
     Included,
     /// The flat fee of a tier that was touched.
     TierFee,
-    /// Packages begun in the pool.
+    /// Packages begun in the pool, shared over its usage: the shares sum to whole packages.
     Package,
     Flat,
     OneOff,
@@ -72,7 +74,7 @@ pub struct TierSpan {
 #[derive(Clone, Debug)]
 pub struct Charge {
     pub kind: ChargeKind,
-    pub pool: PoolKey,
+    pub pool: Arc<PoolKey>,
     /// Position of the version in [`RatingInput::versions`] and of the price in it.
     pub version: usize,
     pub price: usize,
@@ -83,7 +85,7 @@ pub struct Charge {
     pub quantity: Exact,
     pub unit_price: Exact,
     pub base: Exact,
-    /// `None` for charges of the pool as a whole (packages, tier fees, minimum, cap).
+    /// `None` for charges of the pool as a whole (tier fees, minimum, cap).
     pub resource: Option<ChargedResource>,
 }
 

@@ -7,6 +7,7 @@ pub mod backup;
 pub mod bulk;
 pub mod codec;
 pub mod db;
+pub mod health;
 pub mod migrate;
 
 pub use db::{Conn, Db, Engine, StoreError, Tx};

@@ -3,4 +3,5 @@
 mod backup;
 mod config;
 mod migrate;
+mod reference;
 mod tidy;
