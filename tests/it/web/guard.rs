@@ -11,8 +11,15 @@ async fn every_answer_carries_the_policy() {
     let app = TestApp::start().await;
     let token = app.token("anna").await;
     let paths = [
-        "/health/live", "/metrics", "/api/v1/session", "/api/v1/nothing", "/sign-in", "/nothing",
-        "/assets/billow.css", "/api/v1/invoices?limit=x", "/billing/customers",
+        "/health/live",
+        "/metrics",
+        "/api/v1/session",
+        "/api/v1/nothing",
+        "/sign-in",
+        "/nothing",
+        "/assets/billow.css",
+        "/api/v1/invoices?limit=x",
+        "/billing/customers",
     ];
     for path in paths {
         let reply = app.get(&token, path).await;
@@ -98,7 +105,12 @@ async fn bad_bodies_and_methods_are_told_apart() {
     let app = TestApp::start().await;
     let post = || app.request(Method::POST, "/api/v1/session");
     let check = |reply: super::app::Reply, status: u16, code: &str| {
-        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code), "{}", reply.body);
+        assert_eq!(
+            (reply.status.as_u16(), reply.code().as_str()),
+            (status, code),
+            "{}",
+            reply.body
+        );
     };
     let json = "application/json";
     check(app.send(post().header("content-type", json).body("{")).await, 400, "invalid_body");
@@ -152,9 +164,8 @@ async fn the_committed_description_is_this_servers() {
             methods.keys().map(move |method| (path.clone(), method.clone()))
         })
         .collect();
-    let is_api = |path: &str| {
-        path.starts_with("/api/") || path.starts_with("/health") || path == "/metrics"
-    };
+    let is_api =
+        |path: &str| path.starts_with("/api/") || path.starts_with("/health") || path == "/metrics";
     let mut routed: Vec<(String, String)> = billow::web::router::routes()
         .iter()
         .filter(|route| is_api(route.path))
