@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::book::{Placed, Problems};
-use super::price::{Conditions, Price};
+use super::price::{Conditions, Dimension, Price};
 
 /// Reports codes used twice, and prices between which chance would choose.
 pub(super) fn check(prices: &[Placed], problems: &mut Problems) {
@@ -39,7 +39,7 @@ fn basis_of(price: &Price) -> Vec<String> {
     let mut basis = vec![
         price.component.clone(),
         price.meter.clone(),
-        crate::store::codec::enum_text(&price.unit.dimension),
+        dimension_word(price.unit.dimension).to_owned(),
     ];
     for (key, words) in condition_lists(&price.conditions) {
         let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -48,6 +48,19 @@ fn basis_of(price: &Price) -> Vec<String> {
         basis.extend(words.into_iter().map(|word| format!("{key}={word}")));
     }
     basis
+}
+
+/// Size in GiB and in GB is one dimension: both would charge the same bytes twice.
+fn dimension_word(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Resource => "resource",
+        Dimension::Vcpu => "vcpu",
+        Dimension::RamGib => "ram",
+        Dimension::Gpu => "gpu",
+        Dimension::Gib | Dimension::Gb => "size",
+        Dimension::Iops => "iops",
+        Dimension::Count => "count",
+    }
 }
 
 /// The conditions by key, in the order of the reference.

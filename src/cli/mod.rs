@@ -1,12 +1,18 @@
 //! The command line: one file per verb, each with its arguments and a `run`.
 
 pub mod backup;
+pub mod catalog;
 pub mod config;
+pub mod customers;
+pub mod details;
 pub mod doctor;
 pub mod migrate;
 pub mod output;
+pub mod prices;
 pub mod restore;
+pub mod sellers;
 pub mod verbs;
+pub mod when;
 
 pub use output::Output;
 

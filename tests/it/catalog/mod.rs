@@ -1,1 +1,10 @@
 //! Tests of price books and the catalogue.
+
+mod apply;
+mod book_errors;
+mod book_format;
+mod book_fuzz;
+pub mod fake;
+mod generate;
+mod sync;
+mod versions;
