@@ -38,6 +38,9 @@ impl Orchestrator for CloudStack {
     fn parse_usage(&self, _page: &RawPage) -> Answer<Vec<ParsedRecord>> {
         todo!()
     }
+    fn raw_record(&self, _page: &RawPage, _index: usize) -> Option<String> {
+        todo!()
+    }
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>> {
         todo!()
     }
