@@ -1,1 +1,10 @@
-//! Tests of metering and rating.
+//! Tests of money, periods, metering and rating.
+
+mod matching;
+mod metering;
+mod models;
+mod money;
+mod oracle;
+mod period;
+mod properties;
+mod world;
