@@ -11,11 +11,8 @@ pub mod output;
 pub mod prices;
 pub mod restore;
 pub mod sellers;
-<<<<<<< HEAD
 pub mod serve;
-=======
 pub mod unpriced;
->>>>>>> catalog
 pub mod verbs;
 pub mod when;
 
