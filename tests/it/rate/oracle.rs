@@ -1,11 +1,12 @@
 //! A slow, obvious rating beside the engine: it walks through usage unit by unit and looks
 //! everything up anew for each. Both must charge the same for every price and every segment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use billow::catalog::price::{Model, Price, Tier, TierScope};
 use billow::meter::{Facts, Metered, meter_of};
 use billow::money::Exact;
+use billow::rate::ChargeKind;
 
 use super::history;
 use super::history::VCPU_HOUR;
@@ -153,6 +154,10 @@ fn oracle(world: &World) -> Amounts {
                     continue;
                 }
                 pool.paid += 1;
+                // A unit that another model has paid needs no package.
+                if !matches!(price.model, Model::Package { .. }) {
+                    pool.covered = pool.covered.max(pool.paid);
+                }
                 match &price.model {
                     Model::PerUnit { amount, base } => {
                         add(amount.divided_by(base).unwrap(), pool);
@@ -269,8 +274,13 @@ fn engine(world: &World) -> Amounts {
 
 #[test]
 fn the_engine_agrees_with_a_slow_and_obvious_rating() {
+    let mut kinds = BTreeSet::new();
     for seed in 0..600 {
         let world = history::world(seed);
         assert_eq!(engine(&world), oracle(&world), "seed {seed}");
+        kinds.extend(world.rate().charges.into_iter().map(|charge| charge.kind));
     }
+    // The histories reach all that they are made of.
+    use ChargeKind::{Cap, Included, Minimum, Package, TierFee, Usage};
+    assert_eq!(kinds, BTreeSet::from([Usage, Included, TierFee, Package, Minimum, Cap]));
 }
