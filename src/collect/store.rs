@@ -68,8 +68,7 @@ pub async fn load_all_records(
                  AND (span_until > $5 OR (span_until = span_from AND span_from >= $6)) \
                  AND recorded_at <= $7 \
                ORDER BY span_from, meter, resource, identity, revision";
-    let earliest =
-        if owner.source.0 == IMPORT { i64::MIN } else { span.from - RECORD_SECONDS_MAX };
+    let earliest = if owner.source.0 == IMPORT { i64::MIN } else { span.from - RECORD_SECONDS_MAX };
     let query = sqlx::query(sql)
         .bind(owner.source.0.clone())
         .bind(owner.id.clone())
@@ -184,11 +183,8 @@ pub async fn save_records(
             ]
         })
         .collect();
-    let target = Target {
-        table: "usage_record",
-        columns: &RECORD_COLUMNS,
-        on_conflict: OnConflict::Skip,
-    };
+    let target =
+        Target { table: "usage_record", columns: &RECORD_COLUMNS, on_conflict: OnConflict::Skip };
     bulk::insert(conn, engine, target, rows).await
 }
 

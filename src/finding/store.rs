@@ -159,8 +159,7 @@ pub async fn lock_finding(
         let decision: String = row.try_get(0)?;
         let repaired = finding.state == FindingState::Repaired;
         let at = At { table: "finding_decision", id: id.as_str(), column: "decision" };
-        finding.state =
-            state_of(repaired, &decision).ok_or_else(|| at.corrupt(&decision))?;
+        finding.state = state_of(repaired, &decision).ok_or_else(|| at.corrupt(&decision))?;
     }
     Ok(Some((finding, proposal)))
 }
