@@ -97,8 +97,7 @@ struct Stage<'a> {
     price: &'a Price,
     /// The tiers began anew.
     restarted: bool,
-    /// Paid units before and after, since the tiers began.
-    before: i128,
+    /// Paid units at its end, since the tiers began.
     after: i128,
 }
 
@@ -124,9 +123,11 @@ impl<'a> Oracle<'a> {
                 self.rate(&m, version, &versions[version].prices[at]);
             }
         }
-        for key in self.pools.keys().cloned().collect::<Vec<_>>() {
-            self.volume_fees(&key);
-            self.bounds(&key);
+        for (key, mut pool) in std::mem::take(&mut self.pools) {
+            if let Some((version, _, _)) = pool.last {
+                self.volume_fee(&key, version, &mut pool);
+            }
+            self.bounds(&key, pool);
         }
         self.amounts.retain(|_, amount| !amount.is_zero());
         self.amounts
@@ -141,12 +142,14 @@ impl<'a> Oracle<'a> {
         let segment = self.segment(version);
         let volume = is_volume(price).then(|| self.volume_total(&key, version));
         let mut pool = self.pools.remove(&key).unwrap_or_default();
-        if let Some((old, before, _)) = &pool.last
-            && *old != version
-            && restarts(before, price)
+        if let Some((old, before, _)) = pool.last.clone()
+            && old != version
         {
-            (pool.paid, pool.covered) = (0, 0);
-            pool.fees.clear();
+            self.volume_fee(&key, old, &mut pool);
+            if restarts(&before, price) {
+                (pool.paid, pool.covered) = (0, 0);
+                pool.fees.clear();
+            }
         }
         pool.last = Some((version, price.clone(), segment));
         for _ in 0..quantity {
@@ -198,7 +201,7 @@ impl<'a> Oracle<'a> {
             let restarted = last.is_some_and(|last| restarts(last.price, price));
             let before = last.filter(|_| !restarted).map_or(0, |last| last.after);
             let after = before + used - now_free;
-            stages.push(Stage { version, price, restarted, before, after });
+            stages.push(Stage { version, price, restarted, after });
         }
         stages
     }
@@ -211,38 +214,28 @@ impl<'a> Oracle<'a> {
         together.last().unwrap_or(&stages[at]).after
     }
 
-    /// The fee of a volume tier: once for all versions that count together.
-    fn volume_fees(&mut self, key: &(String, String)) {
+    /// The fee of a volume tier, due with the last version that counts by volume: once for all
+    /// versions that count together.
+    fn volume_fee(&mut self, key: &(String, String), version: usize, pool: &mut Pool) {
         let stages = self.stages(key);
-        let mut fees: Vec<usize> = Vec::new();
-        for (at, stage) in stages.iter().enumerate() {
-            if stage.restarted {
-                fees.clear();
-            }
-            if let Model::Graduated { tiers } = &stage.price.model {
-                let touched = stage.before + 1..=stage.after;
-                fees.extend(touched.map(|number| tier(tiers, number)));
-            }
-            let mut later = stages[at + 1..].iter().take_while(|stage| !stage.restarted);
-            let total = self.volume_total(key, stage.version);
-            if let Model::Volume { tiers } = &stage.price.model
-                && !later.any(|later| is_volume(later.price))
-                && total > 0
-                && !fees.contains(&tier(tiers, total))
-            {
-                fees.push(tier(tiers, total));
-                let fee = &tiers[tier(tiers, total)].flat;
-                self.add(&key.0, self.segment(stage.version), fee);
-                let pool = self.pools.get_mut(key).unwrap();
-                pool.total = pool.total.plus(fee);
-            }
+        let at = stages.iter().position(|stage| stage.version == version).unwrap();
+        let mut later = stages[at + 1..].iter().take_while(|stage| !stage.restarted);
+        let total = self.volume_total(key, version);
+        let Model::Volume { tiers } = &stages[at].price.model else { return };
+        if later.any(|later| is_volume(later.price)) || total == 0 {
+            return;
+        }
+        let index = tier(tiers, total);
+        if !pool.fees.contains(&index) && !tiers[index].flat.is_zero() {
+            pool.fees.push(index);
+            pool.total = pool.total.plus(&tiers[index].flat);
+            self.add(&key.0, self.segment(version), &tiers[index].flat);
         }
     }
 
     /// Minimum and cap, once the period is over.
-    fn bounds(&mut self, key: &(String, String)) {
-        let pool = &self.pools[key];
-        let Some((_, price, segment)) = pool.last.clone() else { return };
+    fn bounds(&mut self, key: &(String, String), pool: Pool) {
+        let Some((_, price, segment)) = pool.last else { return };
         let missing = price.minimum.map(|minimum| minimum.minus(&pool.total));
         let excess = price.cap.map(|cap| cap.minus(&pool.total));
         if let Some(missing) = missing.filter(Exact::is_positive) {
@@ -264,7 +257,8 @@ fn next_unit(pool: &mut Pool, price: &Price, volume: Option<i128>) -> Exact {
         Model::PerUnit { amount, base } => amount.divided_by(base).unwrap(),
         Model::Graduated { tiers } => {
             let at = tier(tiers, pool.paid);
-            if pool.fees.contains(&at) {
+            // A fee of zero does not stand for the fee of a later version.
+            if pool.fees.contains(&at) || tiers[at].flat.is_zero() {
                 return tiers[at].amount.clone();
             }
             pool.fees.push(at);
