@@ -139,7 +139,7 @@ fn read(root: &Table<'_>, text: &str, problems: &mut Problems) -> Option<Book> {
             None
         }
     };
-    let header = head.map(|head| read_header(&head, problems)).unwrap_or_default();
+    let header = head.map_or_else(Header::default, |head| read_header(&head, problems));
     let mut placed = Vec::new();
     match root.tables("price", problems) {
         Field::Given(tables, _) => {

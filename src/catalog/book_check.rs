@@ -57,7 +57,7 @@ fn basis_of(price: &Price) -> Vec<String> {
     let mut basis = vec![
         price.component.clone(),
         price.meter.clone(),
-        crate::store::codec::enum_text(&price.unit.dimension),
+        dimension_word(price.unit.dimension).to_owned(),
     ];
     for (key, words) in condition_lists(&price.conditions) {
         let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -66,6 +66,19 @@ fn basis_of(price: &Price) -> Vec<String> {
         basis.extend(words.into_iter().map(|word| format!("{key}={word}")));
     }
     basis
+}
+
+fn dimension_word(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Resource => "resource",
+        Dimension::Vcpu => "vcpu",
+        Dimension::RamGib => "ram_gib",
+        Dimension::Gpu => "gpu",
+        Dimension::Gib => "gib",
+        Dimension::Gb => "gb",
+        Dimension::Iops => "iops",
+        Dimension::Count => "count",
+    }
 }
 
 /// The conditions by key, in the order of the reference.

@@ -1,1 +1,7 @@
-//! Tests of API and pages.
+//! Tests of sign-in, API and pages, over HTTP against a server on a port of its own.
+
+mod app;
+mod cloud;
+mod guard;
+mod isolation;
+mod sign_in;
