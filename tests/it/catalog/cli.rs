@@ -4,7 +4,6 @@
 use billow::cli::{Exit, Output, catalog, customers, prices, sellers};
 use billow::customer::store::{AsOf, load_asset, load_customer_agreements, load_mappings};
 use billow::period::Span;
-use billow::store::Db;
 use clap::Parser;
 
 use super::fake::{World, seconds};
