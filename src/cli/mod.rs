@@ -17,6 +17,7 @@ pub mod restore;
 pub mod sellers;
 pub mod serve;
 pub mod statement;
+pub mod unpriced;
 pub mod verbs;
 pub mod verify;
 pub mod when;

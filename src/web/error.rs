@@ -7,6 +7,8 @@ use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 
+use crate::bill::credit::CreditError;
+use crate::bill::issue::IssueError;
 use crate::orchestrator::OrchestratorError;
 use crate::store::StoreError;
 
@@ -165,6 +167,21 @@ impl From<OrchestratorError> for ApiError {
 impl From<crate::period::PeriodError> for ApiError {
     fn from(error: crate::period::PeriodError) -> Self {
         Self::invalid("period", error.to_string())
+    }
+}
+
+/// What a domain's refusal is answered with; all else is a fault of ours.
+pub fn of_anyhow(what: &str, error: anyhow::Error) -> ApiError {
+    if let Some(refusal) = error.downcast_ref::<CreditError>() {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return ApiError::new(status, "not_creditable", refusal.to_string());
+    }
+    if let Some(refusal) = error.downcast_ref::<IssueError>() {
+        return ApiError::conflict("not_issuable", refusal.to_string());
+    }
+    match error.downcast::<StoreError>() {
+        Ok(error) => error.into(),
+        Err(error) => ApiError::internal(what, &format!("{error:#}")),
     }
 }
 

@@ -13,6 +13,7 @@ use super::headers::Policy;
 use super::limit::Limits;
 use super::metrics;
 use crate::app::App;
+use crate::audit::Actor;
 
 /// Ratings and drawings that run at once; more wait.
 const HEAVY_MAX: usize = 4;
@@ -39,6 +40,11 @@ impl State {
             heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
             app,
         })
+    }
+
+    /// The application with a caller as the one who acts, for the audit log.
+    pub fn acting(&self, actor: Actor) -> App {
+        App { actor, ..self.app.clone() }
     }
 
     /// The business clock in unix seconds.

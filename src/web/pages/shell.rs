@@ -157,7 +157,6 @@ impl Look {
             language: self.language,
             theme: self.theme,
             embedded: self.embedded,
-            style_href: "/assets/billow.css",
             script_src: page.live.then_some("/assets/billow.js"),
             home: &self.link("/billing"),
             nav: &nav,
@@ -176,7 +175,6 @@ pub fn alone(title: &str, language: Language, body: Markup) -> String {
         language,
         theme: Theme::Auto,
         embedded: true,
-        style_href: "/assets/billow.css",
         script_src: None,
         home: "/billing",
         nav: &[],
@@ -220,6 +218,11 @@ impl Visitor {
 
     pub fn is_staff(&self) -> bool {
         matches!(self.scope(), Scope::Provider | Scope::Sellers(_))
+    }
+
+    /// 404 for all but the provider's staff, as for what does not exist.
+    pub fn check_operator(&self) -> Result<(), ApiError> {
+        if self.is_operator() { Ok(()) } else { Err(ApiError::not_found("page")) }
     }
 
     /// The owners that the page's address narrows to.

@@ -6,5 +6,6 @@ mod book_format;
 mod book_fuzz;
 pub mod fake;
 mod generate;
+mod suggest;
 mod sync;
 mod versions;
