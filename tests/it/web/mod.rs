@@ -3,5 +3,7 @@
 mod app;
 mod cloud;
 mod guard;
+mod invoices;
 mod isolation;
 mod sign_in;
+mod world;
