@@ -11,6 +11,7 @@ pub mod output;
 pub mod prices;
 pub mod restore;
 pub mod sellers;
+pub mod serve;
 pub mod verbs;
 pub mod when;
 

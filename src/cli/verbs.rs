@@ -34,6 +34,16 @@ enum Verb {
     Migrate(super::migrate::Args),
     /// Say what is wrong, why it matters, and how to mend it.
     Doctor(super::doctor::Args),
+    /// Serve API and pages, and run the stages in the background.
+    Serve(super::serve::Args),
+    /// Offerings, zones, templates and owners of the clouds.
+    Catalog(super::catalog::Args),
+    /// Price books: files, versions, differences.
+    Prices(super::prices::Args),
+    /// Who bills: the provider and the resellers below it.
+    Sellers(super::sellers::Args),
+    /// Who is billed, and which owner belongs to whom since when.
+    Customers(super::customers::Args),
     /// Copy the SQLite database while it serves.
     Backup(super::backup::Args),
     /// Put a backup in the place of the SQLite database.
@@ -61,6 +71,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
 
 async fn run_on_schema(app: &App, verb: Verb, out: Output) -> anyhow::Result<Exit> {
     match verb {
+        Verb::Serve(args) => super::serve::run(app, args, out).await,
+        Verb::Catalog(args) => super::catalog::run(app, args, out).await,
+        Verb::Prices(args) => super::prices::run(app, args, out).await,
+        Verb::Sellers(args) => super::sellers::run(app, args, out).await,
+        Verb::Customers(args) => super::customers::run(app, args, out).await,
         Verb::Backup(args) => super::backup::run(app, args, out).await,
         Verb::Config(_) | Verb::Migrate(_) | Verb::Restore(_) | Verb::Doctor(_) => Ok(Exit::Done),
     }

@@ -272,11 +272,7 @@ fn memory_key(source: &SourceName, credential: &Credential) -> Option<String> {
 /// What an identity may see at an instant. Operators see all. The administrator of a seller's
 /// domain sees that seller and the sellers below it; of another domain, the owners below it.
 /// Users see their own owners, and the invoices of customers that name them as a contact.
-async fn load_scope(
-    conn: &mut Conn,
-    identity: &Identity,
-    now: i64,
-) -> Result<Scope, StoreError> {
+async fn load_scope(conn: &mut Conn, identity: &Identity, now: i64) -> Result<Scope, StoreError> {
     let as_of = AsOf { at: now, known_at: now };
     let owners = match identity.rank {
         Rank::Operator => return Ok(Scope::Provider),

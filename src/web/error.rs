@@ -186,10 +186,7 @@ pub fn of_anyhow(what: &str, error: anyhow::Error) -> ApiError {
 }
 
 /// What a body that is no JSON, too large or of the wrong type is answered with.
-pub fn of_json(
-    error: actix_web::error::JsonPayloadError,
-    _: &HttpRequest,
-) -> actix_web::Error {
+pub fn of_json(error: actix_web::error::JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
     use actix_web::error::JsonPayloadError as E;
     let answer = match &error {
         E::OverflowKnownLength { limit, .. } | E::Overflow { limit } => too_large(*limit),

@@ -53,7 +53,8 @@ impl Caller {
     /// Checks a form's token; only what a browser sends by itself needs one.
     pub fn check_csrf(&self, shown: Option<&str>) -> Result<(), ApiError> {
         let wanted = self.csrf();
-        let right = shown.is_some_and(|shown| bool::from(shown.as_bytes().ct_eq(wanted.as_bytes())));
+        let right =
+            shown.is_some_and(|shown| bool::from(shown.as_bytes().ct_eq(wanted.as_bytes())));
         if right || !self.by_cookie {
             return Ok(());
         }

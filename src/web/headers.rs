@@ -76,8 +76,7 @@ impl Policy {
         }
         let host = text(&actix_web::http::header::HOST);
         let same = host.is_some_and(|host| {
-            origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
-                == Some(host)
+            origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host)
         });
         if same { Ok(()) } else { refuse() }
     }

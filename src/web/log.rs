@@ -46,8 +46,7 @@ pub async fn observe<B: MessageBody>(
     if let Some(value) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    let labels =
-        [("method", method), ("route", route), ("status", status.to_string())];
+    let labels = [("method", method), ("route", route), ("status", status.to_string())];
     metrics::counter!("billow_http_requests_total", &labels).increment(1);
     metrics::histogram!("billow_http_request_seconds", &labels[..2]).record(duration);
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

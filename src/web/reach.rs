@@ -45,9 +45,7 @@ pub async fn load_reach(
 ) -> Result<Option<Reach>, StoreError> {
     match scope {
         Scope::Provider => Ok(Some(Reach::Whole)),
-        Scope::Sellers(sellers) => {
-            Ok(sellers.contains(&agreement.seller).then_some(Reach::Whole))
-        }
+        Scope::Sellers(sellers) => Ok(sellers.contains(&agreement.seller).then_some(Reach::Whole)),
         Scope::Owners { owners, contact_of } => {
             let customer = &agreement.customer;
             if contact_of.contains(customer) {

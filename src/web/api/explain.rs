@@ -109,8 +109,7 @@ pub async fn load(
                 resource: query.resource.as_deref(),
                 limit,
             };
-            let found =
-                load_explanation(&mut conn, &app.orchestrators, &scope, request).await?;
+            let found = load_explanation(&mut conn, &app.orchestrators, &scope, request).await?;
             let found = found.ok_or_else(|| ApiError::not_found("line"))?;
             Ok((found, document.currency))
         })

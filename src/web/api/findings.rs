@@ -131,11 +131,8 @@ pub async fn load_one(
     id: &str,
     now: i64,
 ) -> Result<Finding, ApiError> {
-    let filter = FindingFilter {
-        id: Some(FindingId(id.to_owned())),
-        limit: 1,
-        ..FindingFilter::default()
-    };
+    let filter =
+        FindingFilter { id: Some(FindingId(id.to_owned())), limit: 1, ..FindingFilter::default() };
     let found = load_findings(conn, &filter).await?.into_iter().next();
     let finding = found.ok_or_else(|| ApiError::not_found("finding"))?;
     let spans = load_owner_spans(conn, scope, now).await?;
@@ -154,8 +151,7 @@ pub async fn list(
     paging: web::Query<Paging>,
 ) -> Result<web::Json<FindingList>, ApiError> {
     let mut conn = state.app.db.read().await?;
-    let (rows, next) =
-        load_page(&mut conn, &caller.scope, &query, &paging, state.now()).await?;
+    let (rows, next) = load_page(&mut conn, &caller.scope, &query, &paging, state.now()).await?;
     let findings = rows.into_iter().map(FindingJson::from).collect();
     Ok(web::Json(FindingList { findings, meta: Meta { next } }))
 }

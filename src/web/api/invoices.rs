@@ -448,8 +448,7 @@ pub async fn list(
     paging: web::Query<Paging>,
 ) -> Result<web::Json<InvoiceList>, ApiError> {
     let mut conn = state.app.db.read().await?;
-    let (rows, next) =
-        load_page(&mut conn, &caller.scope, query.into_inner(), &paging).await?;
+    let (rows, next) = load_page(&mut conn, &caller.scope, query.into_inner(), &paging).await?;
     let invoices = rows.into_iter().map(InvoiceSummary::from).collect();
     Ok(web::Json(InvoiceList { invoices, meta: Meta { next } }))
 }

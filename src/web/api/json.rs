@@ -54,7 +54,9 @@ impl From<Span> for SpanJson {
 }
 
 /// An orchestrator's scope that consumed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[schema(as = Owner)]
 pub struct OwnerJson {
     pub source: String,

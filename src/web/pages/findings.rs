@@ -4,8 +4,8 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 
 use super::shell::{Page, Visitor, encode};
-use super::texts::{self, Text};
 use super::show;
+use super::texts::{self, Text};
 use crate::finding::{Finding, FindingState};
 use crate::web::api::findings::{FindingQuery, load_one, load_page};
 use crate::web::error::ApiError;
@@ -31,8 +31,7 @@ async fn build_list(
     let shown = query.state.unwrap_or(FindingState::Open);
     let query = FindingQuery { state: Some(shown) };
     let mut conn = state.app.db.read().await?;
-    let (rows, next) =
-        load_page(&mut conn, visitor.scope(), &query, paging, state.now()).await?;
+    let (rows, next) = load_page(&mut conn, visitor.scope(), &query, paging, state.now()).await?;
     let title = visitor.text(texts::FINDINGS).to_owned();
     let body = html! {
         h1 { (title) }
@@ -60,12 +59,8 @@ async fn build_list(
     Ok(Page { title, body, live: false })
 }
 
-const STATES: [FindingState; 4] = [
-    FindingState::Open,
-    FindingState::Released,
-    FindingState::Rejected,
-    FindingState::Repaired,
-];
+const STATES: [FindingState; 4] =
+    [FindingState::Open, FindingState::Released, FindingState::Rejected, FindingState::Repaired];
 
 fn state_value(state: FindingState) -> &'static str {
     match state {

@@ -4,10 +4,10 @@ use actix_web::{HttpResponse, web};
 use maud::html;
 
 use super::shell::{Page, Visitor, encode};
+use super::show;
 use super::texts;
 use crate::bill::document::DocumentKind;
 use crate::money::Money;
-use super::show;
 use crate::web::api::invoices::{InvoiceQuery, load_page};
 use crate::web::error::ApiError;
 use crate::web::extract::Paging;

@@ -46,8 +46,7 @@ async fn only_customer(state: &State, visitor: &Visitor) -> Result<Option<String
     if let Some(only) = visitor.only() {
         let mut kept = Vec::new();
         for row in reached {
-            let owners =
-                crate::web::api::customers::load_owners(&mut conn, &row, now).await?;
+            let owners = crate::web::api::customers::load_owners(&mut conn, &row, now).await?;
             if owners.iter().any(|owner| only.contains(owner)) {
                 kept.push(row);
             }
@@ -73,8 +72,7 @@ async fn build(
         only: visitor.only(),
     };
     let scope = visitor.scope().clone();
-    let view =
-        state.offload(move |app| async move { load_view(&app, &scope, ask).await }).await?;
+    let view = state.offload(move |app| async move { load_view(&app, &scope, ask).await }).await?;
     let live = view.progress != Progress::Complete;
     let body = html! {
         (steps(visitor, &view))
@@ -178,9 +176,8 @@ fn days(visitor: &Visitor, view: &MonthView) -> Markup {
     };
     let count = i64::try_from(view.days.len()).unwrap_or(1).max(1);
     let step = (BARS_WIDTH / count).max(2);
-    let money = |amount: &Exact| {
-        format!("{} {}", amount.to_text_rounded(digits), view.net.currency)
-    };
+    let money =
+        |amount: &Exact| format!("{} {}", amount.to_text_rounded(digits), view.net.currency);
     html! {
         section {
             h2 { (visitor.text(texts::BY_DAY)) }

@@ -12,10 +12,10 @@ use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::frame::{self as page, NavItem, Shell, Theme};
 use super::texts::{self, Text};
 use crate::bill::document::Language;
 use crate::ids::OwnerRef;
-use super::frame::{self as page, NavItem, Shell, Theme};
 use crate::scope::Scope;
 use crate::web::error::ApiError;
 use crate::web::extract::{Caller, identify};
@@ -291,9 +291,7 @@ impl FromRequest for Visitor {
         Box::pin(async move {
             let look = Look::of(&request);
             match identify(&request).await {
-                Ok(Some(caller)) => {
-                    Ok(Self { caller, look, path: request.path().to_owned() })
-                }
+                Ok(Some(caller)) => Ok(Self { caller, look, path: request.path().to_owned() }),
                 Ok(None) => {
                     let error = ApiError::unauthenticated("sign in");
                     let next = request.uri().path_and_query().map(|next| next.to_string());

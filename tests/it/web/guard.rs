@@ -11,8 +11,15 @@ async fn every_answer_carries_the_policy() {
     let app = TestApp::start().await;
     let token = app.token("anna").await;
     let paths = [
-        "/health/live", "/metrics", "/api/v1/session", "/api/v1/nothing", "/sign-in", "/nothing",
-        "/assets/billow.css", "/api/v1/invoices?limit=x", "/billing/customers",
+        "/health/live",
+        "/metrics",
+        "/api/v1/session",
+        "/api/v1/nothing",
+        "/sign-in",
+        "/nothing",
+        "/assets/billow.css",
+        "/api/v1/invoices?limit=x",
+        "/billing/customers",
     ];
     for path in paths {
         let reply = app.get(&token, path).await;
@@ -98,7 +105,12 @@ async fn bad_bodies_and_methods_are_told_apart() {
     let app = TestApp::start().await;
     let post = || app.request(Method::POST, "/api/v1/session");
     let check = |reply: super::app::Reply, status: u16, code: &str| {
-        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code), "{}", reply.body);
+        assert_eq!(
+            (reply.status.as_u16(), reply.code().as_str()),
+            (status, code),
+            "{}",
+            reply.body
+        );
     };
     let json = "application/json";
     check(app.send(post().header("content-type", json).body("{")).await, 400, "invalid_body");
@@ -135,13 +147,13 @@ async fn health_and_metrics_need_no_token_and_name_no_customer() {
 async fn the_committed_description_is_this_servers() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
     let made = billow::web::openapi::text().expect("a description");
-    if std::env::var_os("BILLOW_WRITE_DOCS").is_some() {
+    if std::env::var_os("BILLOW_UPDATE_DOCS").is_some() {
         std::fs::write(path, format!("{made}\n")).expect("write docs/openapi.json");
     }
     let kept = std::fs::read_to_string(path).expect("docs/openapi.json");
     assert!(
         kept.trim_end() == made,
-        "docs/openapi.json is stale: BILLOW_WRITE_DOCS=1 tests/run test web::guard writes it"
+        "docs/openapi.json is stale: BILLOW_UPDATE_DOCS=1 tests/run test web::guard writes it"
     );
     let described: serde_json::Value = serde_json::from_str(&made).expect("JSON");
     let paths = described["paths"].as_object().expect("paths");
@@ -152,9 +164,8 @@ async fn the_committed_description_is_this_servers() {
             methods.keys().map(move |method| (path.clone(), method.clone()))
         })
         .collect();
-    let is_api = |path: &str| {
-        path.starts_with("/api/") || path.starts_with("/health") || path == "/metrics"
-    };
+    let is_api =
+        |path: &str| path.starts_with("/api/") || path.starts_with("/health") || path == "/metrics";
     let mut routed: Vec<(String, String)> = billow::web::router::routes()
         .iter()
         .filter(|route| is_api(route.path))

@@ -9,8 +9,9 @@ use super::app::TestApp;
 /// Requests with no credentials are answered 401, pages lead to the sign-in page.
 #[tokio::test]
 async fn nothing_is_shown_without_credentials() {
-    let app = TestApp::start_with("requests_per_minute = 100000", crate::support::db::sqlite().await)
-        .await;
+    let app =
+        TestApp::start_with("requests_per_minute = 100000", crate::support::db::sqlite().await)
+            .await;
     for route in routes().into_iter().filter(|route| route.access != Access::Public) {
         let path = filled(route.path, "any", "any");
         let reply = app.send(app.request(method_of(&route), &path)).await;
@@ -40,8 +41,9 @@ fn resource_of(path: &str) -> &str {
 
 #[tokio::test]
 async fn another_ones_things_do_not_exist() {
-    let app = TestApp::start_with("requests_per_minute = 100000", crate::support::db::sqlite().await)
-        .await;
+    let app =
+        TestApp::start_with("requests_per_minute = 100000", crate::support::db::sqlite().await)
+            .await;
     let bolt = app.customer("bolt").await;
     for stranger in ["anna", "paul", "zoe", "lena", "alice"] {
         let token = app.token(stranger).await;
@@ -57,14 +59,19 @@ async fn another_ones_things_do_not_exist() {
                 if method_of(&route) == Method::POST {
                     request = request.header("idempotency-key", "foreign");
                     request = match route.path.starts_with("/billing") {
-                        true => request.form(&[("reason", "x"), ("decision", "release"), ("key", "k")]),
+                        true => {
+                            request.form(&[("reason", "x"), ("decision", "release"), ("key", "k")])
+                        }
                         false => request.json(&serde_json::json!({ "reason": "x" })),
                     };
                 }
                 let reply = app.send(request).await;
                 assert_eq!(
-                    reply.status, StatusCode::NOT_FOUND,
-                    "{stranger}: {} {path}: {}", route.method, reply.body
+                    reply.status,
+                    StatusCode::NOT_FOUND,
+                    "{stranger}: {} {path}: {}",
+                    route.method,
+                    reply.body
                 );
                 assert!(!reply.body.contains("bolt"), "{stranger}: {path}");
             }

@@ -61,9 +61,15 @@ async fn wrong_passwords_and_unknown_tokens_are_refused() {
     let app = TestApp::start().await;
     let body = json!({ "password": { "name": "anna", "password": "wrong" } });
     let reply = app.try_sign_in(body).await;
-    assert_eq!((reply.status, reply.code().as_str()), (StatusCode::UNAUTHORIZED, "sign_in_refused"));
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (StatusCode::UNAUTHORIZED, "sign_in_refused")
+    );
     let reply = app.get("blw_nobody", "/api/v1/session").await;
-    assert_eq!((reply.status, reply.code().as_str()), (StatusCode::UNAUTHORIZED, "unauthenticated"));
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (StatusCode::UNAUTHORIZED, "unauthenticated")
+    );
     assert_eq!(reply.header("www-authenticate"), "Bearer");
 }
 
@@ -71,9 +77,7 @@ async fn wrong_passwords_and_unknown_tokens_are_refused() {
 async fn a_second_factor_is_asked_for() {
     let app = TestApp::start().await;
     app.cloud.demand_second_factor("anna", "123456");
-    let body = |code: Option<&str>| {
-        json!({ "password": { "name": "anna", "password": "pw-anna", "second_factor": code } })
-    };
+    let body = |code: Option<&str>| json!({ "password": { "name": "anna", "password": "pw-anna", "second_factor": code } });
     let reply = app.try_sign_in(body(None)).await;
     assert_eq!(reply.code(), "second_factor_needed");
     let reply = app.try_sign_in(body(Some("000000"))).await;
@@ -149,7 +153,8 @@ async fn only_the_hash_of_a_token_is_kept() {
     let app = TestApp::start().await;
     let token = app.token("anna").await;
     let mut conn = app.app.db.read().await.expect("connect");
-    let rows = conn.fetch_all("SELECT token_hash, identity FROM session_token").await.expect("rows");
+    let rows =
+        conn.fetch_all("SELECT token_hash, identity FROM session_token").await.expect("rows");
     let row = rows.first().expect("a row");
     let (hash, identity): (String, String) = (row.get(0), row.get(1));
     assert_eq!(hash, billow::web::auth::token_hash(&token));
@@ -166,7 +171,8 @@ async fn the_sign_in_page_leads_to_the_pages_and_back() {
     assert!(page.body.contains("Anmelden"), "{}", page.body);
     app.cloud.demand_second_factor("bob", "77");
     let form = |code: &str| {
-        let mut fields = vec![("name", "bob"), ("password", "pw-bob"), ("next", "/billing/invoices")];
+        let mut fields =
+            vec![("name", "bob"), ("password", "pw-bob"), ("next", "/billing/invoices")];
         if !code.is_empty() {
             fields.push(("second_factor", code));
         }
@@ -192,7 +198,8 @@ async fn the_sign_in_page_leads_to_the_pages_and_back() {
 #[tokio::test]
 async fn the_sign_in_page_leads_nowhere_else() {
     let app = TestApp::start().await;
-    for next in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"] {
+    for next in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+    {
         let request = app.request(Method::POST, "/sign-in").header("origin", &app.address);
         let fields = [("name", "bob"), ("password", "pw-bob"), ("next", next)];
         let reply = app.send(request.form(&fields)).await;
