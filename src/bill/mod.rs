@@ -5,6 +5,7 @@
 
 pub mod change;
 pub mod credit;
+pub mod days;
 pub mod document;
 pub mod draft;
 pub mod explain;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::days::{DayAmount, by_day};
 use super::document::{ChargePart, InvoiceDocument};
 use super::draft::{Correction, DraftInput, Drafted, draft};
 use super::facts::{Histories, load_facts};
@@ -47,6 +48,8 @@ pub struct Month {
     /// A draft with lines, taxes, totals and breakdowns; no number, no dates of issue.
     pub document: InvoiceDocument,
     pub parts: Vec<ChargePart>,
+    /// What each local day adds, by owner; for charts.
+    pub days: Vec<DayAmount>,
     /// Open findings that hold it, unpriced usage among them.
     pub holds: Vec<Finding>,
     /// For `--explain`.
@@ -166,7 +169,9 @@ pub(super) fn finish(
             draft(input(&[], Vec::new())).map_err(|e| StoreError::Conflict(e.to_string()))?
         }
     };
+    let days = by_day(&rating.charges, cycle.zone());
     Ok(Month {
+        days,
         seller,
         customer,
         cycle,

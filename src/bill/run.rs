@@ -27,7 +27,7 @@ use crate::jobs::lease;
 use crate::ledger;
 use crate::period::{PeriodLabel, Span, zone_of};
 use crate::scope::Scope;
-use crate::store::StoreError;
+use crate::store::{Conn, StoreError};
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -553,15 +553,26 @@ pub async fn issue_one(app: &App, id: &InvoiceId) -> anyhow::Result<Option<Issue
 }
 
 async fn issue_once(app: &App, id: &InvoiceId) -> anyhow::Result<Option<IssuedLine>> {
+    let mut tx = app.db.begin().await?;
+    let issued = issue_draft(app, &mut tx, id).await?;
+    tx.commit().await.map_err(StoreError::from)?;
+    Ok(issued)
+}
+
+/// Issues one draft in the caller's transaction, audited as `app.actor`.
+pub async fn issue_draft(
+    app: &App,
+    tx: &mut Conn,
+    id: &InvoiceId,
+) -> anyhow::Result<Option<IssuedLine>> {
     let now = app.clock.now_seconds();
     let ids = IdMaker::new(app.clock.as_ref());
-    let mut tx = app.db.begin().await?;
-    let Some(mut draft) = store::lock_draft(&mut tx, id).await? else { return Ok(None) };
+    let Some(mut draft) = store::lock_draft(tx, id).await? else { return Ok(None) };
     if draft.state == DraftState::Held {
         anyhow::bail!("draft {id} is held: {}", draft.holds.join("; "));
     }
     let seller_id = draft.document.seller_id.clone();
-    let seller = load_seller(&mut tx, &seller_id, AsOf { at: now, known_at: now }).await?;
+    let seller = load_seller(tx, &seller_id, AsOf { at: now, known_at: now }).await?;
     let seller = seller.with_context(|| format!("seller {seller_id} is not there"))?;
     let zone = zone_of(&seller.details.time_zone)?;
     let contact = draft.contact.take().map(|contact| {
@@ -571,12 +582,12 @@ async fn issue_once(app: &App, id: &InvoiceId) -> anyhow::Result<Option<IssuedLi
     });
     let series = draft.document.series.clone();
     let slot =
-        store::take_slot(&mut tx, &seller_id, &series, |last| issue_date(now, &zone, last)).await?;
-    let parts = store::load_parts(&mut tx, &seller_id, id).await?;
+        store::take_slot(tx, &seller_id, &series, |last| issue_date(now, &zone, last)).await?;
+    let parts = store::load_parts(tx, &seller_id, id).await?;
     let stamp = Stamp { now, zone: &zone, entry: EntryId::fresh(&ids) };
     let issued = issue(draft.document, &parts, slot, stamp)?;
-    store::save_issued(&mut tx, app.db.engine(), &issued, contact.as_ref()).await?;
-    ledger::store::append(&mut tx, &issued.entry).await?;
+    store::save_issued(tx, app.db.engine(), &issued, contact.as_ref()).await?;
+    ledger::store::append(tx, &issued.entry).await?;
     let document = &issued.document;
     let entry = audit::Entry {
         id: ids.fresh(),
@@ -594,8 +605,7 @@ async fn issue_once(app: &App, id: &InvoiceId) -> anyhow::Result<Option<IssuedLi
             "currency": document.currency,
         }),
     };
-    audit::record(&mut tx, entry).await?;
-    tx.commit().await.map_err(StoreError::from)?;
+    audit::record(tx, entry).await?;
     Ok(Some(IssuedLine {
         id: document.id.to_string(),
         number: issued.number.clone(),
@@ -617,24 +627,37 @@ pub async fn create_credit_note(
     request: &CreditRequest,
     reason: &str,
 ) -> anyhow::Result<InvoiceId> {
+    let mut tx = app.db.begin().await?;
+    let id = draft_credit_note(app, &mut tx, invoice, request, reason).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// The same in the caller's transaction.
+pub async fn draft_credit_note(
+    app: &App,
+    tx: &mut Conn,
+    invoice: &str,
+    request: &CreditRequest,
+    reason: &str,
+) -> anyhow::Result<InvoiceId> {
     let now = app.clock.now_seconds();
     let ids = IdMaker::new(app.clock.as_ref());
-    let mut tx = app.db.begin().await?;
-    let found = store::load_invoice(&mut tx, &Scope::Provider, invoice).await?;
+    let found = store::load_invoice(tx, &Scope::Provider, invoice).await?;
     let (document, contact) = found.with_context(|| format!("there is no invoice {invoice}"))?;
     let seller_id = &document.seller_id;
     // The series' row orders credit notes of one seller: two at once cannot both take what is left.
-    let seller = load_seller(&mut tx, seller_id, AsOf { at: now, known_at: now }).await?;
+    let seller = load_seller(tx, seller_id, AsOf { at: now, known_at: now }).await?;
     let seller = seller.with_context(|| format!("seller {seller_id} is not there"))?;
-    store::lock_series(&mut tx, seller_id, &seller.details.credit_series).await?;
-    let notes = store::load_notes(&mut tx, seller_id, &document.id).await?;
+    store::lock_series(tx, seller_id, &seller.details.credit_series).await?;
+    let notes = store::load_notes(tx, seller_id, &document.id).await?;
     if let Some(draft) = notes.iter().find(|note| note.number.is_none()) {
         anyhow::bail!(
             "credit note draft {} on {invoice} is not issued yet: issue it first",
             draft.id
         );
     }
-    let parts = store::load_parts(&mut tx, seller_id, &document.id).await?;
+    let parts = store::load_parts(tx, seller_id, &document.id).await?;
     let creditable = Creditable {
         invoice: &document,
         parts: &parts,
@@ -651,7 +674,7 @@ pub async fn create_credit_note(
         contact,
         customer_number,
     };
-    store::save_draft(&mut tx, app.db.engine(), &draft, &note_parts, now).await?;
+    store::save_draft(tx, app.db.engine(), &draft, &note_parts, now).await?;
     let entry = audit::Entry {
         id: ids.fresh(),
         at: now,
@@ -662,7 +685,6 @@ pub async fn create_credit_note(
         reason: Some(reason),
         detail: serde_json::json!({ "invoice": document.number }),
     };
-    audit::record(&mut tx, entry).await?;
-    tx.commit().await?;
+    audit::record(tx, entry).await?;
     Ok(id)
 }
