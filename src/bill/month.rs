@@ -105,7 +105,6 @@ pub(super) async fn gather(
     }
     histories.load(conn, &records, request.known_at).await?;
     let mut facts = load_facts(conn, histories, &records, &customer.id).await?;
-    let own = records.len();
     if versions.iter().flat_map(|v| &v.prices).any(|p| p.tier_scope == TierScope::SellerPool) {
         let others = load_pool(conn, request, histories, span).await?;
         for (record, its_facts) in others {
@@ -129,12 +128,6 @@ pub(super) async fn gather(
         customer: &customer.id,
     });
     holds.extend(rating.unpriced.iter().map(|unpriced| unpriced_hold(unpriced, request.known_at)));
-    for (index, hours) in &metering.running_beyond_allocated {
-        if *index < own && !accepted(&holds, &records[*index]) {
-            holds.push(beyond_hold(&records[*index], hours, request.known_at));
-        }
-    }
-    records.truncate(own.max(records.len()));
     let complete_until = complete_until(conn).await?;
     Ok(Gathered { seller, customer, cycle, records, versions, rating, holds, complete_until })
 }
@@ -305,28 +298,6 @@ fn unpriced_hold(unpriced: &Unpriced, known_at: i64) -> Finding {
         }),
         ..hold("unpriced", &unpriced.facts.owner, unpriced.span, message, known_at)
     }
-}
-
-fn beyond_hold(record: &StoredRecord, hours: &Exact, known_at: i64) -> Finding {
-    let span = Span::new(record.key.from, record.until);
-    let message = format!(
-        "the machine ran {} h longer than it was allocated in this window",
-        hours.to_text_rounded(6)
-    );
-    Finding {
-        meter: record.key.meter.clone(),
-        resource: record.key.resource.clone(),
-        ..hold("running_beyond_allocated", &record.key.owner, span, message, known_at)
-    }
-}
-
-/// Whether `collect` has noted the same doubt already, so that it is decided there.
-fn accepted(holds: &[Finding], record: &StoredRecord) -> bool {
-    holds.iter().any(|hold| {
-        hold.rule == "running_beyond_allocated"
-            && hold.resource == record.key.resource
-            && hold.span.contains(record.key.from)
-    })
 }
 
 fn tax_hold(customer: &Customer, request: &MonthRequest<'_>, message: &str) -> Finding {
