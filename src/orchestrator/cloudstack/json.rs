@@ -54,8 +54,9 @@ fn keep_digits(text: &str) -> Cow<'_, str> {
                 let until = at + length.count();
                 let number = &text[at..until];
                 let rounded = number.contains(['.', 'e', 'E']) || number.len() > WHOLE_DIGITS_MAX;
-                // What is no number stays as it is, and is refused as such.
-                if rounded && serde_json::from_str::<&RawValue>(number).is_ok() {
+                // What is no number, or no value, stays as it is and is refused as such.
+                let ends = text[until..].trim_start().starts_with([',', ']', '}']);
+                if rounded && ends && serde_json::from_str::<&RawValue>(number).is_ok() {
                     let target = kept.get_or_insert_with(String::new);
                     target.push_str(&text[copied..at]);
                     target.push('"');
