@@ -1,6 +1,6 @@
 //! Charges become lines, lines become a document without a number. PURE.
 //!
-//! One line holds one price, one tier, one tax rate and one service period; it is price × Σ quantity
+//! One line holds one price, tier, tax rate and service period; it is price × Σ quantity
 //! ÷ base, rounded once. The parts of a line are its largest-remainder shares, so that parts,
 //! breakdowns and lines all sum to the net.
 

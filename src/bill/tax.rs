@@ -1,4 +1,4 @@
-//! VAT by the arithmetic of EN 16931: decided for each line, computed on each category's base. PURE.
+//! VAT by EN 16931: decided for each line, computed on the base of each category. PURE.
 
 use std::collections::BTreeMap;
 

@@ -42,6 +42,8 @@ enum Verb {
         #[arg(long)]
         removed: bool,
     },
+    /// Usage that no price covers, with a suggested price for each.
+    Unpriced(super::unpriced::Args),
 }
 
 /// Runs the verb.
@@ -51,6 +53,7 @@ pub async fn run(app: &App, args: Args, out: Output) -> anyhow::Result<Exit> {
         Verb::List { source, kind, removed } => {
             list(app, source.as_deref(), kind.as_deref(), removed, out).await
         }
+        Verb::Unpriced(args) => super::unpriced::run(app, args, out).await,
     }
 }
 

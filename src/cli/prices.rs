@@ -230,7 +230,11 @@ async fn generate(app: &App, args: GenerateArgs, out: Output) -> anyhow::Result<
 }
 
 /// The present catalogue of all sources.
-async fn load_items(conn: &mut Conn, app: &App, now: i64) -> anyhow::Result<Vec<CatalogItem>> {
+pub(super) async fn load_items(
+    conn: &mut Conn,
+    app: &App,
+    now: i64,
+) -> anyhow::Result<Vec<CatalogItem>> {
     let mut items = Vec::new();
     for orchestrator in &app.orchestrators {
         items.extend(store::load_present_items(conn, orchestrator.source(), now).await?);

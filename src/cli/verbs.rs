@@ -44,6 +44,18 @@ enum Verb {
     Sellers(super::sellers::Args),
     /// Who is billed, and which owner belongs to whom since when.
     Customers(super::customers::Args),
+    /// A customer's month to date, or a closed month, without storing anything.
+    Rate(super::rate::Args),
+    /// Drafts of a period, their approval, and issue.
+    Bill(super::bill::Args),
+    /// Issued invoices and credit notes, and why they are what they are.
+    Invoices(super::invoices::Args),
+    /// Credit lines or amounts of an issued invoice.
+    CreditNotes(super::credit_notes::Args),
+    /// A customer's statement of account.
+    Statement(super::statement::Args),
+    /// Recompute everything issued from its evidence, and check the chain.
+    Verify(super::verify::Args),
     /// Copy the SQLite database while it serves.
     Backup(super::backup::Args),
     /// Put a backup in the place of the SQLite database.
@@ -76,6 +88,12 @@ async fn run_on_schema(app: &App, verb: Verb, out: Output) -> anyhow::Result<Exi
         Verb::Prices(args) => super::prices::run(app, args, out).await,
         Verb::Sellers(args) => super::sellers::run(app, args, out).await,
         Verb::Customers(args) => super::customers::run(app, args, out).await,
+        Verb::Rate(args) => super::rate::run(app, args, out).await,
+        Verb::Bill(args) => super::bill::run(app, args, out).await,
+        Verb::Invoices(args) => super::invoices::run(app, args, out).await,
+        Verb::CreditNotes(args) => super::credit_notes::run(app, args, out).await,
+        Verb::Statement(args) => super::statement::run(app, args, out).await,
+        Verb::Verify(args) => super::verify::run(app, args, out).await,
         Verb::Backup(args) => super::backup::run(app, args, out).await,
         Verb::Config(_) | Verb::Migrate(_) | Verb::Restore(_) | Verb::Doctor(_) => Ok(Exit::Done),
     }

@@ -93,7 +93,7 @@ impl<'a> Pools<'a> {
     pub(super) fn charges(mut self) -> Vec<Charge> {
         for (number, run) in self.gathered.runs.iter().enumerate() {
             let terms = self.terms(run);
-            self.begin(number, run, terms.price);
+            self.begin(run, terms.price);
             match &terms.price.model {
                 Model::PerUnit { .. } | Model::OneOff { .. } | Model::Flat { .. } => {
                     self.rate_plain(run, &terms);
@@ -157,7 +157,7 @@ impl<'a> Pools<'a> {
     }
 
     /// Starts the pool's positions anew where a new version of the price wants it.
-    fn begin(&mut self, number: usize, run: &Run, price: &Price) {
+    fn begin(&mut self, run: &Run, price: &Price) {
         let before = self.states[run.pool].done.checked_sub(1);
         let Some(before) = before.map(|before| self.runs_of[run.pool][before]) else { return };
         let old = self.price(&self.gathered.runs[before]);
@@ -172,7 +172,12 @@ impl<'a> Pools<'a> {
                 state.allotment = Allotment::default();
             }
         }
-        debug_assert!(before < number, "runs are rated in order");
+        // Units that another model has charged need no package.
+        let packages = matches!(old.model, Model::Package { .. });
+        let state = &mut self.states[run.pool];
+        if !packages && state.covered < state.position {
+            state.covered = state.position.clone();
+        }
     }
 
     /// The quantity of a use in the price's scale; `None` when nothing is due for it.
@@ -254,7 +259,8 @@ impl<'a> Pools<'a> {
         let mut volume =
             Volume { total: state.position.clone(), own: state.own_position.clone(), last: number };
         let mut old = self.price(&gathered.runs[number]);
-        for next in self.runs_of[pool][state.done..].to_vec() {
+        let ahead = self.runs_of[pool][state.done..].to_vec();
+        for next in ahead {
             let run = &gathered.runs[next];
             let price = self.price(run);
             if !continues(old, price) {

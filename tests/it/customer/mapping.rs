@@ -9,7 +9,6 @@ use billow::customer::store::{
 use billow::customer::{OwnerMapping, map_owner};
 use billow::ids::{IdMaker, OwnerRef};
 use billow::period::Span;
-use billow::store::Db;
 
 use super::stories::{change, customer, make_seller, pretend_issued, seller, two_sellers};
 use crate::catalog::fake::{World, account, domain, seconds};

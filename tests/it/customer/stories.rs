@@ -109,10 +109,10 @@ pub async fn customer(world: &World, name: &str) -> Customer {
 pub async fn pretend_issued(world: &World, agreement: &Agreement, period: &str) {
     let mut tx = world.app.db.begin().await.expect("begin");
     let sql = "INSERT INTO invoice (seller_id, id, kind, number, series, year, sequence, \
-               customer_id, agreement_id, period, issue_date, issued_at, currency, net_minor, \
-               tax_minor, gross_minor, document, content_hash, charges_hash, \
+               customer_id, agreement_id, period, issue_date, issued_at, customer_name, due_date, \
+               currency, net_minor, tax_minor, gross_minor, document, content_hash, charges_hash, \
                previous_chain_hash, chain_hash) VALUES ($1, $2, 'invoice', $2, 'INV', 2026, 1, \
-               $3, $4, $5, '2026-11-04', 0, 'EUR', 0, 0, 0, '', '', '', '', '')";
+               $3, $4, $5, '2026-11-04', 0, '', '', 'EUR', 0, 0, 0, '', '', '', '', '')";
     let query = sqlx::query(sql)
         .bind(agreement.seller.0.clone())
         .bind(format!("{}-{period}", agreement.id))

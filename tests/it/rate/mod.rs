@@ -1,5 +1,6 @@
 //! Tests of money, periods, metering and rating.
 
+mod history;
 mod matching;
 mod metering;
 mod models;
