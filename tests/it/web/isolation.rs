@@ -109,9 +109,7 @@ async fn another_ones_things_do_not_exist() {
     for stranger in ["anna", "paul", "zoe", "lena", "alice"] {
         let token = app.token(stranger).await;
         for route in routes().into_iter().filter(|route| route.path.contains("{id}")) {
-            // Numbers are unique for each seller alone: alpha may have the same one.
-            let own_number = |id: &str| stranger == "alice" && id.starts_with("INV");
-            for id in foreign.ids(resource_of(route.path)).iter().filter(|id| !own_number(id)) {
+            for id in foreign.ids(resource_of(route.path)) {
                 let path = filled(route.path, id, "1");
                 let reply = app.send(request_as(&app, &route, &path, &token)).await;
                 let found = !reply.body.contains("bolt") && !reply.body.contains("thunder");
@@ -149,7 +147,8 @@ async fn lists_never_show_another_ones_things() {
             for query in &queries {
                 let path = format!("{}{query}", route.path);
                 let reply = app.get(&token, &path).await;
-                let body = reply.body.replace(&foreign.customers[0], "");
+                // Links carry on what the address itself said.
+                let body = reply.body.replace("account%3Abolt", "");
                 let found = ["bolt", "thunder", "beta"].iter().find(|word| body.contains(*word));
                 assert_eq!(found, None, "{stranger}: {path}: {body}");
             }
