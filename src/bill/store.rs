@@ -409,7 +409,7 @@ pub async fn load_drafts(
 ) -> Result<Vec<Draft>, StoreError> {
     let sql = "SELECT id, state, holds, document, contact, customer_number FROM draft \
                WHERE ($1 = '' OR seller_id = $2) AND ($3 = '' OR period = $4) \
-               ORDER BY customer_number, kind DESC, period, id";
+               ORDER BY LENGTH(customer_number), customer_number, kind DESC, period, id";
     let seller = seller.map_or_else(String::new, |id| id.0.clone());
     let period = period.map_or_else(String::new, str::to_owned);
     let query =
