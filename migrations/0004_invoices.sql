@@ -13,6 +13,7 @@ CREATE TABLE draft (
     holds TEXT NOT NULL,
     document TEXT NOT NULL,
     contact TEXT,
+    customer_number TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     PRIMARY KEY (seller_id, id),
     UNIQUE (seller_id, agreement_id, period, kind, corrects_id)
@@ -28,13 +29,21 @@ CREATE TABLE charge (
     PRIMARY KEY (seller_id, invoice_id, line, ordinal)
 );
 
-CREATE TABLE series (
+-- The end of each series' chain; its row is locked by the transaction that issues.
+CREATE TABLE series_state (
+    seller_id TEXT NOT NULL,
+    series TEXT NOT NULL,
+    last_issue_date TEXT NOT NULL,
+    last_chain_hash TEXT NOT NULL,
+    PRIMARY KEY (seller_id, series)
+);
+
+-- Numbers begin at 1 in each year of the seller's local issue date.
+CREATE TABLE series_year (
     seller_id TEXT NOT NULL,
     series TEXT NOT NULL,
     year BIGINT NOT NULL,
     last_number BIGINT NOT NULL,
-    last_issue_date TEXT NOT NULL,
-    last_chain_hash TEXT NOT NULL,
     PRIMARY KEY (seller_id, series, year)
 );
 
@@ -52,6 +61,8 @@ CREATE TABLE invoice (
     corrects_id TEXT,
     issue_date TEXT NOT NULL,
     issued_at BIGINT NOT NULL,
+    customer_name TEXT NOT NULL,
+    due_date TEXT NOT NULL,
     currency TEXT NOT NULL,
     net_minor BIGINT NOT NULL,
     tax_minor BIGINT NOT NULL,
@@ -68,6 +79,7 @@ CREATE TABLE invoice (
 );
 CREATE INDEX invoice_by_customer ON invoice (seller_id, customer_id, issued_at, id);
 CREATE INDEX invoice_by_time ON invoice (issued_at, id);
+CREATE INDEX invoice_by_seller ON invoice (seller_id, issued_at, id);
 CREATE INDEX invoice_by_agreement ON invoice (seller_id, agreement_id, period);
 
 -- Whose usage is on a document: decides who sees it.
@@ -78,6 +90,8 @@ CREATE TABLE invoice_owner (
     owner TEXT NOT NULL,
     PRIMARY KEY (seller_id, invoice_id, source, owner)
 );
+
+CREATE INDEX invoice_owner_by_owner ON invoice_owner (source, owner);
 
 -- Contact data apart, so that it can be erased while the chain still verifies.
 CREATE TABLE invoice_contact (

@@ -95,7 +95,8 @@ impl FromStr for PeriodLabel {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refuse = || PeriodError::Label(text.to_owned());
         let (year, month) = text.split_once('-').ok_or_else(refuse)?;
-        if year.len() != 4 || month.len() != 2 {
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if year.len() != 4 || month.len() != 2 || !digits(year) || !digits(month) {
             return Err(refuse());
         }
         let year = year.parse().map_err(|_| refuse())?;

@@ -269,6 +269,9 @@ pub struct InvoiceDocument {
     /// The credited invoice and why, on credit notes.
     pub corrects: Option<Reference>,
     pub reason: Option<String>,
+    /// Made by a bill run because usage changed after issue, not by a person's decision.
+    #[serde(default)]
+    pub automatic: bool,
     pub bank: Option<BankAccount>,
     /// What to write on the transfer: the number, once issued.
     pub style: DocumentStyle,

@@ -1,10 +1,21 @@
 //! From an invoice line down to the orchestrator's own words.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use crate::bill::document::{ChargePart, Line};
-use crate::collect::record::RecordKey;
+use super::document::{ChargePart, InvoiceDocument, Line};
+use super::store;
+use crate::catalog::store::load_version;
+use crate::collect::record::{Attributes, RecordKey, StoredRecord};
+use crate::collect::store::{EvidencePage, load_attribute_sets, load_evidence, load_records};
+use crate::ids::OwnerRef;
+use crate::money::Money;
+use crate::orchestrator::{Orchestrator, RawPage};
+use crate::period::Span;
 use crate::scope::Scope;
+use crate::store::codec::At;
 use crate::store::{Conn, StoreError};
 
 /// A usage record behind a part, with its evidence.
@@ -13,7 +24,7 @@ pub struct ExplainedRecord {
     pub key: RecordKey,
     pub until: i64,
     pub quantity: String,
-    pub attributes: crate::collect::record::Attributes,
+    pub attributes: Attributes,
     /// The orchestrator's own JSON of this record; never a page of many tenants.
     pub raw: Option<serde_json::Value>,
     pub request: Option<String>,
@@ -37,22 +48,171 @@ pub struct ExplainedLine {
     pub record_count: u64,
 }
 
-/// Explains a line of an issued document; `None` when the scope does not see it.
-/// `resource` narrows the records to one resource's.
-pub async fn load_explanation(
-    conn: &mut Conn,
-    orchestrators: &[std::sync::Arc<dyn crate::orchestrator::Orchestrator>],
-    scope: &Scope,
-    request: ExplainRequest<'_>,
-) -> Result<Option<ExplainedLine>, StoreError> {
-    let _ = (conn, orchestrators, scope, request);
-    todo!()
-}
-
 /// Which line, and how much of what is behind it.
 pub struct ExplainRequest<'a> {
     pub invoice: &'a str,
     pub line: u32,
     pub resource: Option<&'a str>,
     pub limit: usize,
+}
+
+/// Explains a line of an issued document; `None` when the scope does not see it.
+/// `resource` narrows the records to one resource's.
+pub async fn load_explanation(
+    conn: &mut Conn,
+    orchestrators: &[Arc<dyn Orchestrator>],
+    scope: &Scope,
+    request: ExplainRequest<'_>,
+) -> Result<Option<ExplainedLine>, StoreError> {
+    let found = store::load_invoice(conn, scope, request.invoice).await?;
+    let Some((document, _)) = found else { return Ok(None) };
+    let Some(line) = document.lines.iter().find(|line| line.number == request.line).cloned() else {
+        return Ok(None);
+    };
+    let mut parts = store::load_parts(conn, &document.seller_id, &document.id).await?;
+    parts.retain(|part| {
+        part.line == line.number
+            && request.resource.is_none_or(|resource| part.resource == resource)
+    });
+    let price = load_price(conn, &line).await?;
+    let record_count = parts.iter().map(|part| u64::from(part.record_count)).sum();
+    let records = load_behind(conn, &document, &parts, request.limit).await?;
+    let records = explain(conn, orchestrators, records).await?;
+    Ok(Some(ExplainedLine {
+        invoice_number: document.number.clone().unwrap_or_else(|| document.id.to_string()),
+        arithmetic: arithmetic(&document, &line),
+        line,
+        price,
+        parts,
+        records,
+        record_count,
+    }))
+}
+
+async fn load_price(conn: &mut Conn, line: &Line) -> Result<Option<serde_json::Value>, StoreError> {
+    let (Some(version), Some(code)) = (&line.price_version, &line.price_code) else {
+        return Ok(None);
+    };
+    let found = load_version(conn, version).await?;
+    let price = found.iter().flat_map(|(book, _)| &book.prices).find(|p| p.code == *code);
+    let at = At { table: "price_book_version", id: version, column: "prices" };
+    price.map(|price| at.json(&crate::store::codec::to_json(price))).transpose()
+}
+
+/// `quantity × price ÷ base = exact → rounded currency`.
+fn arithmetic(document: &InvoiceDocument, line: &Line) -> String {
+    let money = Money { minor: line.net_minor, currency: document.currency };
+    let base = if line.base == crate::money::Exact::ONE {
+        String::new()
+    } else {
+        format!(" ÷ {}", line.base)
+    };
+    format!(
+        "{} × {}{base} = {} → {} {}",
+        line.quantity,
+        line.price,
+        line.exact,
+        money.to_decimal_text(),
+        document.currency,
+    )
+}
+
+/// Records behind parts, as they were known when the document was made.
+async fn load_behind(
+    conn: &mut Conn,
+    document: &InvoiceDocument,
+    parts: &[ChargePart],
+    limit: usize,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let mut by_owner: BTreeMap<OwnerRef, Vec<StoredRecord>> = BTreeMap::new();
+    let mut behind: Vec<StoredRecord> = Vec::new();
+    for part in parts {
+        if part.record_count == 0 {
+            continue;
+        }
+        let at = At { table: "charge", id: document.id.as_str(), column: "record_first" };
+        let first: RecordKey = at.json(&part.record_first)?;
+        let last: RecordKey = at.json(&part.record_last)?;
+        if !by_owner.contains_key(&part.owner) {
+            let span: Span = document.period.span;
+            let span = Span::new(span.from.min(first.from), span.until);
+            let found = load_records(conn, &part.owner, span, document.known_at).await?;
+            by_owner.insert(part.owner.clone(), found);
+        }
+        let records = by_owner.get(&part.owner).map_or(&[][..], Vec::as_slice);
+        for record in records {
+            let inside = first.from <= record.key.from && record.key.from <= last.from;
+            if inside && record.key.resource == part.resource && fits(part, &record.key.meter) {
+                behind.push(record.clone());
+                if behind.len() >= limit {
+                    return Ok(behind);
+                }
+            }
+        }
+    }
+    Ok(behind)
+}
+
+/// Whether a record's meter made a part's: stopped time is made from allocated time.
+fn fits(part: &ChargePart, meter: &str) -> bool {
+    part.meter == meter
+        || (part.meter == crate::meter::kind::VM_STOPPED
+            && meter == crate::meter::kind::VM_ALLOCATED)
+}
+
+async fn explain(
+    conn: &mut Conn,
+    orchestrators: &[Arc<dyn Orchestrator>],
+    records: Vec<StoredRecord>,
+) -> Result<Vec<ExplainedRecord>, StoreError> {
+    let ids: Vec<i64> = records.iter().map(|record| record.attribute_set).collect();
+    let sets = load_attribute_sets(conn, &ids).await?;
+    let mut pages: BTreeMap<i64, Option<EvidencePage>> = BTreeMap::new();
+    let mut explained = Vec::with_capacity(records.len());
+    for record in records {
+        if !pages.contains_key(&record.evidence) {
+            pages.insert(record.evidence, load_evidence(conn, record.evidence).await?);
+        }
+        let page = pages.get(&record.evidence).and_then(Option::as_ref);
+        let raw = page.and_then(|page| raw_record(orchestrators, page, record.evidence_index));
+        explained.push(ExplainedRecord {
+            until: record.until,
+            quantity: record.quantity.to_string(),
+            attributes: sets.get(&record.attribute_set).cloned().unwrap_or_else(Attributes::new),
+            raw: raw
+                .map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))),
+            request: page.map(|page| page.request.clone()),
+            fetched_at: page.map(|page| page.fetched_at),
+            body_hash: page.map(|page| page.body_hash.clone()),
+            key: record.key,
+        });
+    }
+    Ok(explained)
+}
+
+/// The words of one record on a page of evidence: by the adapter that brought the page, or, of an
+/// import, the element of its list.
+pub(super) fn raw_record(
+    orchestrators: &[Arc<dyn Orchestrator>],
+    page: &EvidencePage,
+    index: i64,
+) -> Option<String> {
+    let index = usize::try_from(index).ok()?;
+    let raw = raw_page(page);
+    match orchestrators.iter().find(|one| one.source().0 == page.source) {
+        Some(orchestrator) => orchestrator.raw_record(&raw, index),
+        None => {
+            let all: Vec<serde_json::Value> = serde_json::from_slice(&page.body).ok()?;
+            all.get(index).map(ToString::to_string)
+        }
+    }
+}
+
+/// A page of evidence in the form that adapters read.
+pub(super) fn raw_page(page: &EvidencePage) -> RawPage {
+    RawPage {
+        request: page.request.clone(),
+        page: u32::try_from(page.page).unwrap_or(0),
+        body: page.body.clone(),
+    }
 }

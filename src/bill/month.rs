@@ -1,19 +1,42 @@
 //! A customer's month, rated now and stored nowhere: month to date, previews, drafts and
 //! `billow rate` are all this function.
 
-use crate::bill::document::{ChargePart, InvoiceDocument};
-use crate::customer::{Agreement, Customer, Seller};
-use crate::finding::Finding;
-use crate::period::Period;
-use crate::rate::Decision;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::days::{DayAmount, by_day};
+use super::document::{ChargePart, InvoiceDocument};
+use super::draft::{Correction, DraftInput, Drafted, draft};
+use super::facts::{Histories, load_facts};
+use super::tax;
+use crate::catalog::price::{BookVersion, TierScope};
+use crate::catalog::store::load_book_versions;
+use crate::collect::record::StoredRecord;
+use crate::collect::store::{load_records, load_watermarks};
+use crate::customer::store::{AsOf, load_agreements, load_customer, load_mappings, load_seller};
+use crate::customer::{Agreement, Customer, OwnerMapping, Seller};
+use crate::finding::store::load_open_findings;
+use crate::finding::{Finding, FindingState};
+use crate::ids::{CustomerId, FindingId, InvoiceId, OwnerRef, SourceName};
+use crate::meter::Facts;
+use crate::meter::quantities::{MeteringInput, quantities};
+use crate::money::Exact;
+use crate::period::{BillingCycle, Period, Span, midnight};
+use crate::rate::engine::rate;
+use crate::rate::{Decision, Rating, RatingInput, Unpriced};
 use crate::store::{Conn, StoreError};
+
+const HOUR_SECONDS: i128 = 3_600;
 
 /// Whose month, and with whose knowledge.
 pub struct MonthRequest<'a> {
     pub agreement: &'a Agreement,
     pub period: Period,
-    /// Usage, prices and decisions recorded after this do not count.
+    /// Usage and decisions recorded after this do not count.
     pub known_at: i64,
+    /// Prices and details recorded after this do not count; `known_at` unless an issued period is
+    /// rated again at its original prices.
+    pub prices_known_at: i64,
 }
 
 /// A customer's month.
@@ -21,21 +44,264 @@ pub struct MonthRequest<'a> {
 pub struct Month {
     pub seller: Seller,
     pub customer: Customer,
+    pub cycle: BillingCycle,
     /// A draft with lines, taxes, totals and breakdowns; no number, no dates of issue.
     pub document: InvoiceDocument,
     pub parts: Vec<ChargePart>,
+    /// What each local day adds, by owner; for charts.
+    pub days: Vec<DayAmount>,
     /// Open findings that hold it, unpriced usage among them.
     pub holds: Vec<Finding>,
     /// For `--explain`.
     pub decisions: Vec<Decision>,
     /// The versions of the price book, in the order that `decisions` count them.
-    pub versions: Vec<crate::catalog::price::BookVersion>,
+    pub versions: Vec<BookVersion>,
     /// Usage is complete up to this instant (the least of the sources' watermarks).
     pub complete_until: i64,
 }
 
 /// Rates a month.
 pub async fn load_month(conn: &mut Conn, request: MonthRequest<'_>) -> Result<Month, StoreError> {
-    let _ = (conn, request);
-    todo!()
+    let gathered = gather(conn, &request, &mut Histories::default()).await?;
+    let id = InvoiceId("draft".to_owned());
+    finish(&request, gathered, id, Vec::new())
+}
+
+/// All that a month is made of, read and rated.
+pub(super) struct Gathered {
+    pub seller: Seller,
+    pub customer: Customer,
+    pub cycle: BillingCycle,
+    pub records: Vec<StoredRecord>,
+    pub versions: Vec<BookVersion>,
+    pub rating: Rating,
+    pub holds: Vec<Finding>,
+    pub complete_until: i64,
+}
+
+/// Reads and rates a month; histories are kept for the next customer.
+pub(super) async fn gather(
+    conn: &mut Conn,
+    request: &MonthRequest<'_>,
+    histories: &mut Histories,
+) -> Result<Gathered, StoreError> {
+    let agreement = request.agreement;
+    let period = request.period;
+    let as_of = AsOf { at: (period.span.until - 1).max(0), known_at: request.prices_known_at };
+    let seller = load_seller(conn, &agreement.seller, as_of).await?;
+    let seller = seller.ok_or_else(|| missing("seller", agreement.seller.as_str()))?;
+    let customer = load_customer(conn, &agreement.customer, as_of).await?;
+    let customer = customer.ok_or_else(|| missing("customer", agreement.customer.as_str()))?;
+    let cycle = cycle_of(&seller, &customer)?;
+    let span = period.span.intersect(Span::new(agreement.from, agreement.until));
+    let versions =
+        load_book_versions(conn, &agreement.price_book, span, request.prices_known_at).await?;
+    let mappings = load_mappings(conn, &customer.id, span, request.known_at).await?;
+    let mut records = Vec::new();
+    let mut holds = Vec::new();
+    for mapping in &mappings {
+        records.extend(load_mapped(conn, mapping, span, request.known_at).await?);
+        holds.extend(load_holds(conn, mapping, span, request.known_at).await?);
+    }
+    histories.load(conn, &records, request.known_at).await?;
+    let mut facts = load_facts(conn, histories, &records, &customer.id).await?;
+    if versions.iter().flat_map(|v| &v.prices).any(|p| p.tier_scope == TierScope::SellerPool) {
+        let others = load_pool(conn, request, histories, span).await?;
+        for (record, its_facts) in others {
+            records.push(record);
+            facts.push(its_facts);
+        }
+    }
+    let boundaries = boundaries_of(&versions, &seller, &cycle, &mappings, span);
+    let metering = quantities(&MeteringInput {
+        records: &records,
+        facts: &facts,
+        span,
+        boundaries: &boundaries,
+    });
+    let rating = rate(&RatingInput {
+        period: Period { label: period.label, span },
+        period_hours: Exact::ratio(i128::from(period.span.seconds()), HOUR_SECONDS),
+        metered: &metering.metered,
+        versions: &versions,
+        boundaries: &boundaries,
+        customer: &customer.id,
+    });
+    holds.extend(rating.unpriced.iter().map(|unpriced| unpriced_hold(unpriced, request.known_at)));
+    let complete_until = complete_until(conn).await?;
+    Ok(Gathered { seller, customer, cycle, records, versions, rating, holds, complete_until })
+}
+
+/// Makes the draft of what was gathered; a tax that cannot be decided is a hold.
+pub(super) fn finish(
+    request: &MonthRequest<'_>,
+    gathered: Gathered,
+    id: InvoiceId,
+    corrections: Vec<Correction>,
+) -> Result<Month, StoreError> {
+    let Gathered { seller, customer, cycle, records, versions, rating, mut holds, complete_until } =
+        gathered;
+    let input = |charges, corrections| DraftInput {
+        id: id.clone(),
+        seller: &seller,
+        customer: &customer,
+        agreement: request.agreement,
+        cycle: &cycle,
+        period: request.period,
+        charges,
+        versions: &versions,
+        records: &records,
+        corrections,
+        known_at: request.known_at,
+    };
+    let drafted = draft(input(&rating.charges, corrections));
+    let Drafted { document, parts } = match drafted {
+        Ok(drafted) => drafted,
+        Err(error) => {
+            holds.push(tax_hold(&customer, request, &error.to_string()));
+            draft(input(&[], Vec::new())).map_err(|e| StoreError::Conflict(e.to_string()))?
+        }
+    };
+    let days = by_day(&rating.charges, cycle.zone());
+    Ok(Month {
+        days,
+        seller,
+        customer,
+        cycle,
+        document,
+        parts,
+        holds,
+        decisions: rating.decisions,
+        versions,
+        complete_until,
+    })
+}
+
+/// A customer's billing cycle: its own zone or the seller's, and its anchor day.
+pub fn cycle_of(seller: &Seller, customer: &Customer) -> Result<BillingCycle, StoreError> {
+    let zone = customer.details.time_zone.as_deref().unwrap_or(&seller.details.time_zone);
+    BillingCycle::new(zone, customer.details.anchor_day)
+        .map_err(|error| StoreError::Conflict(format!("customer {}: {error}", customer.number)))
+}
+
+fn missing(what: &str, id: &str) -> StoreError {
+    StoreError::Conflict(format!("{what} {id} has no details at that time: set them from earlier"))
+}
+
+/// Records of a mapped owner, each clipped by whose the owner was when it began.
+async fn load_mapped(
+    conn: &mut Conn,
+    mapping: &OwnerMapping,
+    span: Span,
+    known_at: i64,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let mapped = span.intersect(Span::new(mapping.from, mapping.until));
+    if mapped.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut records = load_records(conn, &mapping.owner, mapped, known_at).await?;
+    // A record that straddles a change of mapping belongs to whom the owner had at its start; a
+    // record that began before the period is cut by metering.
+    records.retain(|record| record.key.from >= mapping.from && record.key.from < mapping.until);
+    Ok(records)
+}
+
+async fn load_holds(
+    conn: &mut Conn,
+    mapping: &OwnerMapping,
+    span: Span,
+    known_at: i64,
+) -> Result<Vec<Finding>, StoreError> {
+    let mapped = span.intersect(Span::new(mapping.from, mapping.until));
+    load_open_findings(conn, &mapping.owner, mapped, known_at).await
+}
+
+/// Usage of the seller's other customers under the same book, for prices that pool over them.
+async fn load_pool(
+    conn: &mut Conn,
+    request: &MonthRequest<'_>,
+    histories: &mut Histories,
+    span: Span,
+) -> Result<Vec<(StoredRecord, Arc<Facts>)>, StoreError> {
+    let seller = &request.agreement.seller;
+    let agreements = load_agreements(conn, seller, span, request.known_at).await?;
+    let mut pooled = Vec::new();
+    let mut seen: BTreeSet<CustomerId> = BTreeSet::from([request.agreement.customer.clone()]);
+    for other in agreements {
+        let same_book = other.price_book == request.agreement.price_book;
+        if !same_book || !seen.insert(other.customer.clone()) {
+            continue;
+        }
+        let mut records = Vec::new();
+        for mapping in load_mappings(conn, &other.customer, span, request.known_at).await? {
+            records.extend(load_mapped(conn, &mapping, span, request.known_at).await?);
+        }
+        histories.load(conn, &records, request.known_at).await?;
+        let facts = load_facts(conn, histories, &records, &other.customer).await?;
+        pooled.extend(records.into_iter().zip(facts));
+    }
+    Ok(pooled)
+}
+
+/// Where quantities are cut: new prices, new tax rates, changes of mapping.
+fn boundaries_of(
+    versions: &[BookVersion],
+    seller: &Seller,
+    cycle: &BillingCycle,
+    mappings: &[OwnerMapping],
+    span: Span,
+) -> Vec<i64> {
+    let mut cuts: BTreeSet<i64> = versions.iter().map(|version| version.span.from).collect();
+    for day in tax::change_days(&seller.details) {
+        let day = day.parse::<jiff::civil::Date>().ok();
+        cuts.extend(day.and_then(|day| midnight(day, cycle.zone())));
+    }
+    cuts.extend(mappings.iter().flat_map(|mapping| [mapping.from, mapping.until]));
+    cuts.into_iter().filter(|at| span.from < *at && *at < span.until).collect()
+}
+
+async fn complete_until(conn: &mut Conn) -> Result<i64, StoreError> {
+    let watermarks = load_watermarks(conn).await?;
+    Ok(watermarks.iter().map(|(_, collected, _)| *collected).min().unwrap_or(0))
+}
+
+fn hold(rule: &str, owner: &OwnerRef, span: Span, message: String, known_at: i64) -> Finding {
+    Finding {
+        id: FindingId(format!("{rule}:{owner}:{}", span.from)),
+        rule: rule.to_owned(),
+        owner: owner.clone(),
+        meter: String::new(),
+        resource: String::new(),
+        span,
+        record_key: None,
+        state: FindingState::Open,
+        message,
+        detail: serde_json::Value::Null,
+        recorded_at: known_at,
+    }
+}
+
+fn unpriced_hold(unpriced: &Unpriced, known_at: i64) -> Finding {
+    let offering = unpriced.facts.attributes.get("offering_name").map_or("", String::as_str);
+    let message = format!(
+        "{} of {} {offering} has no price: add one to the book, or 0 if it is free",
+        unpriced.quantity.to_text_rounded(6),
+        unpriced.meter,
+    );
+    Finding {
+        meter: unpriced.meter.to_string(),
+        resource: unpriced.resource.to_string(),
+        detail: serde_json::json!({
+            "quantity": unpriced.quantity,
+            "offering": unpriced.facts.attributes.get("offering"),
+            "records": unpriced.records.len(),
+        }),
+        ..hold("unpriced", &unpriced.facts.owner, unpriced.span, message, known_at)
+    }
+}
+
+fn tax_hold(customer: &Customer, request: &MonthRequest<'_>, message: &str) -> Finding {
+    let owner = OwnerRef { source: SourceName(String::new()), id: customer.number.clone() };
+    let span = request.period.span;
+    hold("tax", &owner, span, message.to_owned(), request.known_at)
 }

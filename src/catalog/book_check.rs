@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::book::{Placed, Problems};
-use super::price::{Conditions, Price};
+use super::price::{Conditions, Dimension, Price};
 
 /// Reports codes used twice, and prices between which chance would choose.
 pub(super) fn check(prices: &[Placed], problems: &mut Problems) {
     let mut codes: BTreeMap<&str, &Placed> = BTreeMap::new();
     let mut bases: BTreeMap<Vec<String>, &Placed> = BTreeMap::new();
+    let mut sizes: BTreeMap<(&str, &str), &Placed> = BTreeMap::new();
     for placed in prices {
         let price = &placed.price;
         if let Some(first) = codes.get(price.code.as_str()) {
@@ -17,6 +18,23 @@ pub(super) fn check(prices: &[Placed], problems: &mut Problems) {
             problems.add(placed.offset, message, "give every price a code of its own");
         } else {
             codes.insert(&price.code, placed);
+        }
+        if matches!(price.unit.dimension, Dimension::Gib | Dimension::Gb) {
+            let first = *sizes.entry((&price.component, &price.meter)).or_insert(placed);
+            if first.price.unit.dimension != price.unit.dimension {
+                let message = format!(
+                    "price {:?} counts by {}, and {:?} in line {} of the same component {:?} by {}",
+                    price.code,
+                    price.unit.name(),
+                    first.price.code,
+                    first.line,
+                    price.component,
+                    first.price.unit.name()
+                );
+                let hint = "count the sizes of a component by GiB or by GB, else both are charged";
+                problems.add(placed.offset, message, hint);
+                continue;
+            }
         }
         let basis = basis_of(price);
         if let Some(first) = bases.get(&basis) {
@@ -39,7 +57,7 @@ fn basis_of(price: &Price) -> Vec<String> {
     let mut basis = vec![
         price.component.clone(),
         price.meter.clone(),
-        crate::store::codec::enum_text(&price.unit.dimension),
+        dimension_word(price.unit.dimension).to_owned(),
     ];
     for (key, words) in condition_lists(&price.conditions) {
         let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -48,6 +66,19 @@ fn basis_of(price: &Price) -> Vec<String> {
         basis.extend(words.into_iter().map(|word| format!("{key}={word}")));
     }
     basis
+}
+
+fn dimension_word(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Resource => "resource",
+        Dimension::Vcpu => "vcpu",
+        Dimension::RamGib => "ram_gib",
+        Dimension::Gpu => "gpu",
+        Dimension::Gib => "gib",
+        Dimension::Gb => "gb",
+        Dimension::Iops => "iops",
+        Dimension::Count => "count",
+    }
 }
 
 /// The conditions by key, in the order of the reference.

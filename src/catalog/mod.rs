@@ -14,5 +14,6 @@ pub mod generate;
 mod hint;
 pub mod price;
 pub mod store;
+pub mod suggest;
 pub mod sync;
 pub mod unit;

@@ -231,6 +231,20 @@ pub async fn load_history(
     Ok(history)
 }
 
+/// The items that a source shows at present, ascending by kind and id, without resources.
+pub async fn load_present_items(
+    conn: &mut Conn,
+    source: &SourceName,
+    known_at: i64,
+) -> Result<Vec<CatalogItem>, StoreError> {
+    let mut last: BTreeMap<(ItemKind, String), ItemState> = BTreeMap::new();
+    for state in load_item_states(conn, source, known_at).await? {
+        last.insert((state.item.kind, state.item.id.clone()), state);
+    }
+    let present = last.into_values().filter(|state| !state.removed).map(|state| state.item);
+    Ok(present.filter(|item| item.kind != ItemKind::Resource).collect())
+}
+
 /// A state of an item as it is stored.
 #[derive(Clone, Debug)]
 pub struct ItemState {

@@ -113,8 +113,7 @@ fn fits_meter(unit: Unit, name: &str, code: &str) -> bool {
         // What is imported says by its own unit what it counts.
         return match unit.dimension {
             Dimension::Count => name != "request",
-            Dimension::Resource => true,
-            Dimension::Gib | Dimension::Gb => amount,
+            Dimension::Resource | Dimension::Gib | Dimension::Gb => true,
             Dimension::Vcpu | Dimension::RamGib | Dimension::Gpu | Dimension::Iops => false,
         };
     };

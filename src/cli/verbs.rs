@@ -34,6 +34,32 @@ enum Verb {
     Migrate(super::migrate::Args),
     /// Say what is wrong, why it matters, and how to mend it.
     Doctor(super::doctor::Args),
+    /// Serve API and pages, and run the stages in the background.
+    Serve(super::serve::Args),
+    /// Pull usage past the watermark, or a span again.
+    Collect(super::collect::Args),
+    /// Look at usage records; decide on doubtful ones.
+    Usage(super::usage::Args),
+    /// Offerings, zones, templates and owners of the clouds.
+    Catalog(super::catalog::Args),
+    /// Price books: files, versions, differences.
+    Prices(super::prices::Args),
+    /// Who bills: the provider and the resellers below it.
+    Sellers(super::sellers::Args),
+    /// Who is billed, and which owner belongs to whom since when.
+    Customers(super::customers::Args),
+    /// A customer's month to date, or a closed month, without storing anything.
+    Rate(super::rate::Args),
+    /// Drafts of a period, their approval, and issue.
+    Bill(super::bill::Args),
+    /// Issued invoices and credit notes, and why they are what they are.
+    Invoices(super::invoices::Args),
+    /// Credit lines or amounts of an issued invoice.
+    CreditNotes(super::credit_notes::Args),
+    /// A customer's statement of account.
+    Statement(super::statement::Args),
+    /// Recompute everything issued from its evidence, and check the chain.
+    Verify(super::verify::Args),
     /// Copy the SQLite database while it serves.
     Backup(super::backup::Args),
     /// Put a backup in the place of the SQLite database.
@@ -61,6 +87,19 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
 
 async fn run_on_schema(app: &App, verb: Verb, out: Output) -> anyhow::Result<Exit> {
     match verb {
+        Verb::Serve(args) => super::serve::run(app, args, out).await,
+        Verb::Collect(args) => super::collect::run(app, args, out).await,
+        Verb::Usage(args) => super::usage::run(app, args, out).await,
+        Verb::Catalog(args) => super::catalog::run(app, args, out).await,
+        Verb::Prices(args) => super::prices::run(app, args, out).await,
+        Verb::Sellers(args) => super::sellers::run(app, args, out).await,
+        Verb::Customers(args) => super::customers::run(app, args, out).await,
+        Verb::Rate(args) => super::rate::run(app, args, out).await,
+        Verb::Bill(args) => super::bill::run(app, args, out).await,
+        Verb::Invoices(args) => super::invoices::run(app, args, out).await,
+        Verb::CreditNotes(args) => super::credit_notes::run(app, args, out).await,
+        Verb::Statement(args) => super::statement::run(app, args, out).await,
+        Verb::Verify(args) => super::verify::run(app, args, out).await,
         Verb::Backup(args) => super::backup::run(app, args, out).await,
         Verb::Config(_) | Verb::Migrate(_) | Verb::Restore(_) | Verb::Doctor(_) => Ok(Exit::Done),
     }

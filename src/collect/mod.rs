@@ -1,4 +1,10 @@
 //! Pulls usage past the watermark into append-only records with evidence.
+//!
+//! Invariants: records and evidence are only ever added; a window, its findings and the moved
+//! watermark are one transaction; reading anything again adds nothing that was there.
 
+pub mod decide;
+pub mod job;
 pub mod record;
 pub mod store;
+pub mod window;

@@ -4,6 +4,7 @@
 pub mod assign;
 pub mod change;
 pub mod check;
+pub mod logo;
 pub mod store;
 pub mod sync;
 pub mod timeline;

@@ -198,7 +198,8 @@ pub async fn load_customer_agreements(
 }
 
 /// The owners of a customer inside `span`, resolved so that spans of one owner do not overlap,
-/// cut to `span`, ascending by owner and time.
+/// ascending by owner and time. Each comes with the whole time for which it is the customer's,
+/// which may begin before `span` and end after it.
 pub async fn load_mappings(
     conn: &mut Conn,
     customer: &CustomerId,
@@ -212,10 +213,9 @@ pub async fn load_mappings(
                ORDER BY m.source, m.owner_id, m.recorded_at, m.row_id";
     let rows = conn.fetch_all(sqlx::query(sql).bind(customer.0.clone()).bind(known_at)).await?;
     let mut mappings = resolve_mappings(&rows)?;
-    mappings.retain_mut(|mapping| {
-        let cut = span.intersect(Span::new(mapping.from, mapping.until));
-        (mapping.from, mapping.until) = (cut.from, cut.until);
-        mapping.customer == *customer && !cut.is_empty()
+    mappings.retain(|mapping| {
+        let holds = Span::new(mapping.from, mapping.until);
+        mapping.customer == *customer && holds.overlaps(span)
     });
     Ok(mappings)
 }
@@ -540,7 +540,7 @@ pub(super) async fn close_unmapped_findings(
 }
 
 /// Owners with usage of a source, each once, without reading all of the usage.
-pub(super) async fn load_owners_with_usage(
+pub async fn load_owners_with_usage(
     conn: &mut Conn,
     source: &SourceName,
 ) -> Result<Vec<String>, StoreError> {
@@ -605,16 +605,17 @@ fn same_text(a: &AnyRow, b: &AnyRow, column: &str) -> bool {
 
 /// Of the states of one subject, ascending: the last that began by `at`, else the first.
 fn holding(rows: &[AnyRow], at: i64) -> Result<Option<&AnyRow>, StoreError> {
-    let mut found = rows.first();
-    let mut first_from = None;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let earliest: i64 = first.try_get("valid_from")?;
+    let mut found = first;
     for row in rows {
         let from: i64 = row.try_get("valid_from")?;
         // Before the first state, its latest correction counts.
-        if from <= at || *first_from.get_or_insert(from) == from {
-            found = Some(row);
+        if from <= at || from == earliest {
+            found = row;
         }
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
 fn seller_of(row: &AnyRow) -> Result<Seller, StoreError> {

@@ -1,5 +1,7 @@
 //! Doubts about records and gaps: rules (PURE), states and decisions.
 
+pub mod audit;
+pub mod decision;
 pub mod store;
 
 use serde::{Deserialize, Serialize};

@@ -71,3 +71,14 @@ pub fn holder(what: &str) -> String {
 fn machine_seconds() -> i64 {
     jiff::Timestamp::now().as_second()
 }
+
+/// Holds a lease of this process for longer; for work that goes on.
+pub async fn renew(db: &Db, name: &str) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    let query = sqlx::query("UPDATE lease SET until = $1 WHERE name = $2")
+        .bind(machine_seconds() + LEASE_SECONDS)
+        .bind(name.to_owned());
+    tx.execute(query).await?;
+    tx.commit().await?;
+    Ok(())
+}

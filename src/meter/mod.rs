@@ -1,8 +1,12 @@
 //! Usage records become metered quantities: cut at period and price boundaries, stopped time
 //! derived, counters and gauges turned into amounts. PURE.
 
+pub mod counter;
+mod cut;
+pub(crate) mod intern;
 pub mod kind;
 pub mod quantities;
+mod stopped;
 
 use std::sync::Arc;
 

@@ -1,30 +1,26 @@
 //! From usage records to quantities that no boundary cuts. PURE.
 //!
-//! A record is cut to the period and at each boundary in proportion to time; a record that no
-//! boundary touches keeps its quantity untouched. Stopped time is what a machine was allocated
-//! and did not run. Counters give differences, gauges give a level held over their span.
+//! Invariants: what is neither cut nor derived keeps its quantity as reported; the parts of a cut
+//! record sum to it exactly; the order of the records does not matter.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::kind::{self, MeterUnit};
-use super::{Facts, Metered, meter_of};
+use super::cut::{Cutter, hours, share};
+use super::intern::Interner;
+use super::kind::{MeterUnit, VM_ALLOCATED, VM_RUNNING, VM_STOPPED, VOLUME};
+use super::{Facts, Metered, counter, meter_of, stopped};
 use crate::collect::record::{RecordKind, StoredRecord, attribute};
 use crate::money::Exact;
 use crate::period::Span;
 
-/// Seconds of an hour.
-const HOUR_SECONDS: i64 = 3_600;
-
-/// Tolerance of findings about hours: one second (billing-rules 1.22).
-const TOLERANCE: (i128, i128) = (1, 3_600);
-
 /// What metering reads.
 pub struct MeteringInput<'a> {
     /// Records that touch `span`, of one or more customers, one per key (the newest revision).
+    /// Of counters also the last reading before the span (its baseline) and the first after it.
     pub records: &'a [StoredRecord],
     /// Facts of each record, same positions; a record whose facts change inside its span is
-    /// given by the facts at its start.
+    /// given by the facts at its start. Equal facts in one `Arc` make rating fast.
     pub facts: &'a [Arc<Facts>],
     /// The period: what lies outside is cut off.
     pub span: Span,
@@ -41,287 +37,251 @@ pub struct Metering {
     pub running_beyond_allocated: Vec<(usize, Exact)>,
 }
 
+/// Unit of a gauge whose level is its size: the quantity is hours.
+pub const UNIT_HOUR: &str = "hour";
+
+/// End of the unit of other gauges: the quantity is level × hours, `piece_hour`.
+pub const UNIT_HELD: &str = "_hour";
+
 /// Cuts records at boundaries, derives stopped time, and reads counters and gauges.
+///
+/// - Intervals and deltas are cut linearly in time.
+/// - A gauge of an hour meter, or in bytes, becomes hours; its level is the `size_bytes` of the
+///   facts. Any other gauge becomes level × hours, and its unit says so (`piece_hour`).
+/// - A counter becomes differences of readings, spread over the time between them.
+/// - `vm_allocated` becomes `vm_stopped`: less what ran in the same window.
+/// - A `volume` record of an attachment (with `machine`) counts only where the volume has no
+///   record of its own in an overlapping window.
 pub fn quantities(input: &MeteringInput<'_>) -> Metering {
-    let mut state = State::new(input);
-    let twins = twin_volumes(input);
-    let mut counters: BTreeMap<(usize, &str, &str), Vec<usize>> = BTreeMap::new();
-    for (index, record) in input.records.iter().enumerate() {
-        if twins.contains(&index) {
-            continue;
-        }
-        match record.kind {
-            RecordKind::Cumulative => {
-                let owner = state.owner_number(index);
-                let key = (owner, record.key.meter.as_str(), record.key.resource.as_str());
-                counters.entry(key).or_default().push(index);
-            }
-            RecordKind::Gauge => state.gauge(index),
-            RecordKind::Interval | RecordKind::Delta => {
-                if record.key.meter != kind::VM_ALLOCATED {
-                    state.emit_record(index);
-                }
-            }
-        }
+    assert_eq!(input.records.len(), input.facts.len(), "each record needs its facts");
+    let mut work = Work::new(input);
+    let mut sorted_out = SortedOut::default();
+    for (position, record) in input.records.iter().enumerate() {
+        work.sort_out(position, record, &mut sorted_out);
     }
-    for indexes in counters.into_values() {
-        state.counter(&indexes);
-    }
-    state.stopped();
-    let mut metering = state.metering;
-    metering.metered.sort_by(|a, b| {
-        (a.span.from, &a.resource, &a.meter, a.record).cmp(&(
-            b.span.from,
-            &b.resource,
-            &b.meter,
-            b.record,
-        ))
-    });
-    metering
+    work.add_counters(sorted_out.counters);
+    work.add_attachments(&sorted_out.attachments);
+    let beyond = work.add_stopped(sorted_out.allocated, sorted_out.running);
+    Metering { metered: work.into_metered(), running_beyond_allocated: beyond }
 }
 
-struct State<'a> {
-    input: &'a MeteringInput<'a>,
-    metering: Metering,
-    names: HashMap<&'a str, Arc<str>>,
-    owners: HashMap<&'a crate::ids::OwnerRef, usize>,
-}
-
-impl<'a> State<'a> {
-    fn new(input: &'a MeteringInput<'a>) -> Self {
-        Self { input, metering: Metering::default(), names: HashMap::new(), owners: HashMap::new() }
-    }
-
-    fn name(&mut self, text: &'a str) -> Arc<str> {
-        self.names.entry(text).or_insert_with(|| Arc::from(text)).clone()
-    }
-
-    fn owner_number(&mut self, index: usize) -> usize {
-        let next = self.owners.len();
-        *self.owners.entry(&self.input.records[index].key.owner).or_insert(next)
-    }
-
-    fn emit_record(&mut self, index: usize) {
-        let record = &self.input.records[index];
-        let meter = self.name(&record.key.meter);
-        let piece = Piece {
-            index,
-            meter,
-            facts: self.input.facts[index].clone(),
-            span: Span::new(record.key.from, record.until),
-            quantity: record.quantity.clone(),
-        };
-        self.emit(piece);
-    }
-
-    /// Cuts a quantity at the period's ends and the boundaries, in proportion to time.
-    fn emit(&mut self, piece: Piece) {
-        let resource = self.name(&self.input.records[piece.index].key.resource);
-        let whole = piece.span.seconds();
-        let inside = piece.span.intersect(self.input.span);
-        if whole == 0 {
-            // A moment (a one-off piece) belongs to the period that holds it.
-            if self.input.span.contains(piece.span.from) {
-                self.push(&piece, resource, piece.span, piece.quantity.clone());
-            }
-            return;
-        }
-        if inside.is_empty() {
-            return;
-        }
-        let mut from = inside.from;
-        let first = self.input.boundaries.partition_point(|at| *at <= from);
-        let cuts = self.input.boundaries[first..].iter().copied();
-        for cut in cuts.take_while(|cut| *cut < inside.until).chain([inside.until]) {
-            let part = Span::new(from, cut);
-            let quantity = if part.seconds() == whole {
-                piece.quantity.clone()
-            } else {
-                let share = Exact::ratio(i128::from(part.seconds()), i128::from(whole));
-                piece.quantity.times(&share)
-            };
-            self.push(&piece, resource.clone(), part, quantity);
-            from = cut;
-        }
-    }
-
-    fn push(&mut self, piece: &Piece, resource: Arc<str>, span: Span, quantity: Exact) {
-        self.metering.metered.push(Metered {
-            meter: piece.meter.clone(),
-            resource,
-            facts: piece.facts.clone(),
-            span,
-            quantity,
-            record: piece.index,
-        });
-    }
-
-    /// A level held over its span: hours of the span for a resource of that size.
-    fn gauge(&mut self, index: usize) {
-        let record = &self.input.records[index];
-        let hourly = meter_of(&record.key.meter).is_none_or(|meter| meter.unit == MeterUnit::Hour);
-        let span = Span::new(record.key.from, record.until);
-        let mut facts = self.input.facts[index].clone();
-        if hourly && !facts.attributes.contains_key(attribute::SIZE_BYTES) {
-            let mut sized = (*facts).clone();
-            let size = record.quantity.to_string();
-            sized.attributes.insert(attribute::SIZE_BYTES.to_owned(), size);
-            facts = Arc::new(sized);
-        }
-        let hours = Exact::ratio(i128::from(span.seconds()), i128::from(HOUR_SECONDS));
-        let quantity = if hourly { hours } else { record.quantity.times(&hours) };
-        let meter = self.name(&record.key.meter);
-        self.emit(Piece { index, meter, facts, span, quantity });
-    }
-
-    /// Readings of one counter: differences between them, resets and wraps understood.
-    fn counter(&mut self, indexes: &[usize]) {
-        let mut readings: Vec<usize> = indexes.to_vec();
-        readings.sort_by_key(|index| {
-            let record = &self.input.records[*index];
-            (record.until, record.key.identity.clone())
-        });
-        readings.dedup_by_key(|index| self.input.records[*index].until);
-        for pair in readings.windows(2) {
-            let (before, now) = (&self.input.records[pair[0]], &self.input.records[pair[1]]);
-            let width = self.input.facts[pair[1]].attributes.get("counter_bits");
-            let quantity = counter_step(&before.quantity, &now.quantity, width.map(String::as_str));
-            let piece = Piece {
-                index: pair[1],
-                meter: self.name(&now.key.meter),
-                facts: self.input.facts[pair[1]].clone(),
-                span: Span::new(before.until, now.until),
-                quantity,
-            };
-            self.emit(piece);
-        }
-    }
-
-    /// Stopped = allocated − running, per machine and window; never below zero.
-    fn stopped(&mut self) {
-        let mut windows: BTreeMap<WindowKey<'a>, Window> = BTreeMap::new();
-        for (index, record) in self.input.records.iter().enumerate() {
-            let allocated = record.key.meter == kind::VM_ALLOCATED;
-            if !allocated && record.key.meter != kind::VM_RUNNING {
-                continue;
-            }
-            let owner = self.owner_number(index);
-            let key = (owner, record.key.resource.as_str(), record.key.from, record.until);
-            let window = windows.entry(key).or_default();
-            if allocated {
-                window.allocated.push(index);
-            } else {
-                window.running.push(index);
-            }
-        }
-        for window in windows.into_values() {
-            self.stopped_in(&window);
-        }
-    }
-
-    fn stopped_in(&mut self, window: &Window) {
-        let Some(first) = window.allocated.first() else { return };
-        let records = self.input.records;
-        let mut running: Vec<(usize, Exact)> =
-            window.running.iter().map(|index| (*index, records[*index].quantity.clone())).collect();
-        let mut stopped: Vec<(usize, Exact)> = Vec::new();
-        for index in &window.allocated {
-            stopped.push((*index, records[*index].quantity.clone()));
-        }
-        // Time of the same offering first, then whatever is left, in order.
-        for same_offering in [true, false] {
-            for (index, left) in &mut stopped {
-                for (runner, hours) in &mut running {
-                    let same = self.offering(*index) == self.offering(*runner);
-                    if same_offering && !same {
-                        continue;
-                    }
-                    let taken = left.clone().min(hours.clone());
-                    *left = left.minus(&taken);
-                    *hours = hours.minus(&taken);
-                }
-            }
-        }
-        let over = Exact::sum(running.iter().map(|(_, hours)| hours));
-        if over > Exact::ratio(TOLERANCE.0, TOLERANCE.1) {
-            self.metering.running_beyond_allocated.push((*first, over));
-        }
-        for (index, quantity) in stopped {
-            if quantity.is_positive() {
-                let record = &records[index];
-                let piece = Piece {
-                    index,
-                    meter: self.name(kind::VM_STOPPED),
-                    facts: self.input.facts[index].clone(),
-                    span: Span::new(record.key.from, record.until),
-                    quantity,
-                };
-                self.emit(piece);
-            }
-        }
-    }
-
-    fn offering(&self, index: usize) -> Option<&String> {
-        self.input.facts[index].attributes.get(attribute::OFFERING)
-    }
-}
-
-struct Piece {
-    index: usize,
-    meter: Arc<str>,
-    facts: Arc<Facts>,
-    span: Span,
-    quantity: Exact,
-}
-
-/// Owner, machine and window.
-type WindowKey<'a> = (usize, &'a str, i64, i64);
-
+/// Positions of records that need more than a cut.
 #[derive(Default)]
-struct Window {
+struct SortedOut {
     allocated: Vec<usize>,
     running: Vec<usize>,
+    counters: Vec<usize>,
+    attachments: Vec<usize>,
 }
 
-/// The difference of two readings: what was added, after a reset the new reading, after a wrap
-/// the way round; a wrap is believed only of a counter whose width is known and was nearly full.
-fn counter_step(before: &Exact, now: &Exact, width: Option<&str>) -> Exact {
-    let step = now.minus(before);
-    if !step.is_negative() {
-        return step;
-    }
-    let Some(bits) = width.and_then(|bits| bits.parse::<u32>().ok()).filter(|bits| *bits < 127)
-    else {
-        return now.clone();
-    };
-    let full = Exact::int(1_i128 << bits);
-    let nearly = full.times(&Exact::ratio(9, 10));
-    if *before > nearly { full.minus(before).plus(now) } else { now.clone() }
+/// A quantity whose texts are still numbers.
+struct Row {
+    span: Span,
+    quantity: Exact,
+    resource: usize,
+    meter: usize,
+    record: usize,
+    /// Position in [`Work::gauge_facts`], of gauges only.
+    gauge: Option<usize>,
 }
 
-/// Volume records that tell of an attachment, where the volume's own record is there as well.
-fn twin_volumes(input: &MeteringInput<'_>) -> std::collections::HashSet<usize> {
-    let mut own: HashMap<(&crate::ids::OwnerRef, &str), Vec<Span>> = HashMap::new();
-    let mut attached = Vec::new();
-    for (index, record) in input.records.iter().enumerate() {
-        if record.key.meter != kind::VOLUME {
-            continue;
+struct Work<'a> {
+    input: &'a MeteringInput<'a>,
+    cutter: Cutter<'a>,
+    resources: Interner<'a>,
+    meters: Interner<'a>,
+    rows: Vec<Row>,
+    gauge_facts: Vec<Arc<Facts>>,
+    gauge_of: HashMap<(usize, Exact), usize>,
+}
+
+/// Numbers of the meters that are interned first.
+const RUNNING: usize = 0;
+const ALLOCATED: usize = 1;
+const STOPPED: usize = 2;
+const VOLUMES: usize = 3;
+
+impl<'a> Work<'a> {
+    fn new(input: &'a MeteringInput<'a>) -> Self {
+        let mut meters = Interner::default();
+        for code in [VM_RUNNING, VM_ALLOCATED, VM_STOPPED, VOLUME] {
+            meters.number(code);
         }
-        let span = Span::new(record.key.from, record.until);
-        if input.facts[index].attributes.contains_key(attribute::MACHINE) {
-            attached.push((index, span));
-        } else {
-            let key = (&record.key.owner, record.key.resource.as_str());
-            own.entry(key).or_default().push(span);
+        Self {
+            input,
+            cutter: Cutter { span: input.span, boundaries: input.boundaries },
+            resources: Interner::default(),
+            meters,
+            rows: Vec::with_capacity(input.records.len()),
+            gauge_facts: Vec::new(),
+            gauge_of: HashMap::new(),
         }
     }
-    attached
-        .into_iter()
-        .filter(|(index, span)| {
-            let key = &input.records[*index].key;
-            own.get(&(&key.owner, key.resource.as_str()))
-                .is_some_and(|spans| spans.iter().any(|own| own.overlaps(*span)))
-        })
-        .map(|(index, _)| index)
-        .collect()
+
+    fn sort_out(&mut self, position: usize, record: &'a StoredRecord, out: &mut SortedOut) {
+        let meter = self.meters.number(&record.key.meter);
+        match record.kind {
+            RecordKind::Cumulative => out.counters.push(position),
+            RecordKind::Gauge => self.add_gauge(position, meter),
+            RecordKind::Interval | RecordKind::Delta => {
+                match meter {
+                    ALLOCATED => return out.allocated.push(position),
+                    RUNNING => out.running.push(position),
+                    VOLUMES if self.is_attachment(position) => {
+                        return out.attachments.push(position);
+                    }
+                    _ => {}
+                }
+                let span = Span { from: record.key.from, until: record.until };
+                self.add(position, meter, span, &record.quantity);
+            }
+        }
+    }
+
+    fn is_attachment(&self, position: usize) -> bool {
+        self.input.facts[position].attributes.contains_key(attribute::MACHINE)
+    }
+
+    /// Adds a quantity that is linear in time, cut where it must be.
+    fn add(&mut self, record: usize, meter: usize, span: Span, quantity: &Exact) {
+        let resource = self.resources.number(&self.input.records[record].key.resource);
+        let mut push = |span, quantity| {
+            self.rows.push(Row { span, quantity, resource, meter, record, gauge: None });
+        };
+        if self.cutter.keeps(span) {
+            return push(span, quantity.clone());
+        }
+        for part in self.cutter.parts(span) {
+            push(part, share(quantity, part, span));
+        }
+    }
+
+    fn add_gauge(&mut self, position: usize, meter: usize) {
+        let record = &self.input.records[position];
+        let resource = self.resources.number(&record.key.resource);
+        let facts = &self.input.facts[position];
+        let is_size = level_is_size(&record.key.meter, facts);
+        let key = (Arc::as_ptr(facts).addr(), record.quantity.clone());
+        let known = self.gauge_facts.len();
+        let gauge = *self.gauge_of.entry(key).or_insert(known);
+        if gauge == known {
+            self.gauge_facts.push(Arc::new(gauge_facts(facts, &record.quantity, is_size)));
+        }
+        for part in self.cutter.parts(Span { from: record.key.from, until: record.until }) {
+            let held = hours(part);
+            let quantity = if is_size { held } else { record.quantity.times(&held) };
+            let gauge = Some(gauge);
+            self.rows.push(Row { span: part, quantity, resource, meter, record: position, gauge });
+        }
+    }
+
+    fn add_counters(&mut self, mut counters: Vec<usize>) {
+        let records = self.input.records;
+        let counter_of = |at: &usize| {
+            let key = &records[*at].key;
+            (&key.meter, &key.resource, &key.owner.source)
+        };
+        counters.sort_by(|a, b| {
+            let (x, y) = (&records[*a], &records[*b]);
+            let by_time = || x.until.cmp(&y.until).then_with(|| x.key.cmp(&y.key));
+            counter_of(a).cmp(&counter_of(b)).then_with(by_time)
+        });
+        for readings in counters.chunk_by(|a, b| counter_of(a) == counter_of(b)) {
+            let bits = |at: usize| counter::bits(&self.input.facts[at]);
+            for step in counter::steps(readings, records, bits) {
+                let meter = self.meters.number(&records[step.record].key.meter);
+                self.add(step.record, meter, step.span, &step.amount);
+            }
+        }
+    }
+
+    /// Adds records of attachments of volumes that have no record of their own.
+    fn add_attachments(&mut self, attachments: &[usize]) {
+        if attachments.is_empty() {
+            return;
+        }
+        let span_of = |record: &StoredRecord| Span::new(record.key.from, record.until);
+        let mut own: HashMap<(&str, &str), Vec<Span>> = HashMap::new();
+        for (position, record) in self.input.records.iter().enumerate() {
+            if record.key.meter == VOLUME && !self.is_attachment(position) {
+                let volume = (record.key.owner.source.0.as_str(), record.key.resource.as_str());
+                own.entry(volume).or_default().push(span_of(record));
+            }
+        }
+        for position in attachments.iter().copied() {
+            let record = &self.input.records[position];
+            let volume = (record.key.owner.source.0.as_str(), record.key.resource.as_str());
+            let span = span_of(record);
+            let spans = own.get(&volume).map_or(&[][..], Vec::as_slice);
+            if !spans.iter().any(|other| other.overlaps(span)) {
+                self.add(position, VOLUMES, span, &record.quantity);
+            }
+        }
+    }
+
+    fn add_stopped(&mut self, allocated: Vec<usize>, running: Vec<usize>) -> Vec<(usize, Exact)> {
+        let (records, facts) = (self.input.records, self.input.facts);
+        let comparison = stopped::compare(allocated, running, records, facts);
+        for stopped in comparison.stopped {
+            let record = &records[stopped.record];
+            let span = Span { from: record.key.from, until: record.until };
+            self.add(stopped.record, STOPPED, span, &stopped.hours);
+        }
+        comparison.beyond
+    }
+
+    fn into_metered(self) -> Vec<Metered> {
+        let (resources, meters) = (self.resources.ranks(), self.meters.ranks());
+        let mut order: Vec<(i64, usize, usize, usize)> = Vec::with_capacity(self.rows.len());
+        for (number, row) in self.rows.iter().enumerate() {
+            order.push((row.span.from, resources[row.resource], meters[row.meter], number));
+        }
+        let records = self.input.records;
+        order.sort_unstable_by(|a, b| {
+            (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)).then_with(|| {
+                let (x, y) = (&self.rows[a.3], &self.rows[b.3]);
+                let by_key = || records[x.record].key.cmp(&records[y.record].key);
+                x.span.until.cmp(&y.span.until).then_with(by_key).then(a.3.cmp(&b.3))
+            })
+        });
+        let metered = |(_, _, _, number): (i64, usize, usize, usize)| {
+            let row = &self.rows[number];
+            let facts = match row.gauge {
+                Some(gauge) => &self.gauge_facts[gauge],
+                None => &self.input.facts[row.record],
+            };
+            Metered {
+                meter: Arc::clone(self.meters.text(row.meter)),
+                resource: Arc::clone(self.resources.text(row.resource)),
+                facts: Arc::clone(facts),
+                span: row.span,
+                quantity: row.quantity.clone(),
+                record: row.record,
+            }
+        };
+        order.into_iter().map(metered).collect()
+    }
+}
+
+/// Whether a gauge's level is the size of what is held: of built-in meters that count hours, and
+/// of imported ones that are given in bytes.
+fn level_is_size(meter: &str, facts: &Facts) -> bool {
+    match meter_of(meter) {
+        Some(meter) => meter.unit == MeterUnit::Hour,
+        None => facts.attributes.get(attribute::UNIT).is_some_and(|unit| unit == "byte"),
+    }
+}
+
+/// The facts of a gauge: what was measured overrides what the catalogue says.
+fn gauge_facts(facts: &Facts, level: &Exact, is_size: bool) -> Facts {
+    let mut facts = facts.clone();
+    if is_size {
+        facts.attributes.insert(attribute::SIZE_BYTES.to_owned(), level.to_string());
+        facts.attributes.insert(attribute::UNIT.to_owned(), UNIT_HOUR.to_owned());
+    } else {
+        let unit = facts.attributes.get(attribute::UNIT).map_or("piece", String::as_str);
+        let held = format!("{unit}{UNIT_HELD}");
+        facts.attributes.insert(attribute::UNIT.to_owned(), held);
+    }
+    facts
 }

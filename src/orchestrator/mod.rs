@@ -247,6 +247,12 @@ pub trait Orchestrator: Send + Sync {
     fn fetch_usage(&self, window: Span) -> BoxFuture<'_, Answer<RawWindow>>;
     /// Reads the records of one page. Pure; a page that is no page at all is `Malformed`.
     fn parse_usage(&self, page: &RawPage) -> Answer<Vec<ParsedRecord>>;
+    /// The orchestrator's own JSON of the record at a position of a page, for explanations;
+    /// `None` where there is no such record on the page.
+    fn raw_record(&self, page: &RawPage, index: usize) -> Option<String> {
+        let _ = (page, index);
+        None
+    }
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>>;
     fn fetch_owners(&self) -> BoxFuture<'_, Answer<Vec<OwnerInfo>>>;
     fn fetch_inventory(&self) -> BoxFuture<'_, Answer<Vec<InventoryItem>>>;

@@ -1,248 +1,344 @@
-//! Which prices win for one meter and one set of facts. PURE.
-//!
-//! Within a component exactly one basis wins: a price that names the offering, else the prices by
-//! dimension, of each dimension the most specific. Components add up.
+//! Which prices win for a resource: one basis in each component, the most specific price in each
+//! dimension. PURE.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::Lost;
-use crate::catalog::price::{BookVersion, Conditions, Dimension, Per, Price};
+use super::{Decision, Lost, units};
+use crate::catalog::price::{BookVersion, Conditions, Dimension, Price, Unit};
 use crate::collect::record::attribute;
-use crate::meter::{Facts, MeterUnit, meter_of};
+use crate::meter::{Facts, meter_of};
 use crate::money::Exact;
 
-/// The winners of one version for one meter and set of facts.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Matched {
-    /// Position of the price, and the factor that turns the record's quantity into its unit.
-    pub winners: Vec<(usize, Exact)>,
-    pub losers: Vec<(usize, Lost)>,
-    /// The meter's own component has a price.
+/// The prices of one meter in one version, and which facts decide between them.
+pub(super) struct MeterPrices<'a> {
+    /// Position in the version, and position of the unit in `units`.
+    prices: Vec<(usize, usize)>,
+    /// Distinct units of these prices.
+    units: Vec<Unit>,
+    /// Attributes that a condition reads.
+    keys: BTreeSet<String>,
+    by_account: bool,
+    by_project: bool,
+    by_domain: bool,
+    version: usize,
+    book: &'a BookVersion,
+    meter: String,
+}
+
+/// What decides: facts with equal signatures have the same winners and losers.
+pub(super) type Signature<'f> = Vec<Option<&'f str>>;
+
+/// What holds for one signature.
+pub(super) struct Verdict {
+    /// Position of the price and of its unit.
+    pub winners: Vec<(usize, usize)>,
+    /// The meter's own component has a winner, and no dimension that should be known is missing.
     pub priced: bool,
 }
 
-/// Finds the winners of one version.
-pub(super) fn matched(version: &BookVersion, meter: &str, facts: &Facts) -> Matched {
-    let mut result = Matched::default();
-    let mut components: BTreeMap<&str, Vec<Candidate>> = BTreeMap::new();
-    for (index, price) in version.prices.iter().enumerate() {
-        if price.meter != meter {
-            continue;
-        }
-        match candidate(index, price, facts) {
-            Ok(candidate) => components.entry(&price.component).or_default().push(candidate),
-            Err(lost) => result.losers.push((index, lost)),
-        }
-    }
-    let own = meter_of(meter).map(|meter| meter.component);
-    for (component, candidates) in components {
-        result.priced |= own.is_none_or(|own| own == component);
-        decide(version, candidates, &mut result);
-    }
-    result.losers.sort_by_key(|(index, _)| *index);
-    result
+/// How narrowly a price is conditioned, greater is narrower: the groups of conditions it has,
+/// then the depth of the domain.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Specificity {
+    groups: u8,
+    domain_depth: usize,
 }
 
-struct Candidate {
-    index: usize,
-    factor: Exact,
-    by_offering: bool,
-    dimension: Dimension,
-    /// Weights of the conditions it names, then the depth of its domain.
-    specificity: (u32, usize),
+const PROJECT: u8 = 64;
+const ACCOUNT: u8 = 32;
+const DOMAIN: u8 = 16;
+const TAG: u8 = 8;
+const KIND: u8 = 4;
+const ZONE: u8 = 2;
+
+/// A price whose conditions hold.
+struct Candidate<'a> {
+    position: usize,
+    unit: usize,
+    price: &'a Price,
+    specificity: Specificity,
+    /// Whether the resource's amount of the unit's dimension is known.
+    known: bool,
 }
 
-fn decide(version: &BookVersion, candidates: Vec<Candidate>, result: &mut Matched) {
-    let offering_wins = candidates.iter().any(|candidate| candidate.by_offering);
-    let mut best: BTreeMap<u8, Candidate> = BTreeMap::new();
-    let mut beaten = Vec::new();
-    for candidate in candidates {
-        if offering_wins && !candidate.by_offering {
-            beaten.push((candidate.index, None));
-            continue;
-        }
-        // By offering there is one winner in all, by dimension one for each dimension.
-        let slot = if offering_wins { 0 } else { dimension_slot(candidate.dimension) };
-        match best.remove(&slot) {
-            None => {
-                best.insert(slot, candidate);
+impl<'a> MeterPrices<'a> {
+    pub(super) fn new(version: usize, book: &'a BookVersion, meter: &str) -> Self {
+        let mut found = Self {
+            prices: Vec::new(),
+            units: Vec::new(),
+            keys: BTreeSet::new(),
+            by_account: false,
+            by_project: false,
+            by_domain: false,
+            version,
+            book,
+            meter: meter.to_owned(),
+        };
+        for (position, price) in book.prices.iter().enumerate() {
+            if price.meter == meter {
+                found.add(position, price);
             }
-            Some(other) => {
-                let (winner, loser) = if candidate.specificity > other.specificity {
-                    (candidate, other)
+        }
+        found
+    }
+
+    fn add(&mut self, position: usize, price: &Price) {
+        let known = self.units.iter().position(|unit| *unit == price.unit);
+        let unit = known.unwrap_or_else(|| {
+            self.units.push(price.unit);
+            self.units.len() - 1
+        });
+        self.prices.push((position, unit));
+        let conditions = &price.conditions;
+        self.by_account |= !conditions.account.is_empty();
+        self.by_project |= !conditions.project.is_empty();
+        self.by_domain |= !conditions.domain.is_empty();
+        for (wanted, keys) in [
+            (&conditions.offering, OFFERING),
+            (&conditions.template, TEMPLATE),
+            (&conditions.os, OS),
+            (&conditions.zone, ZONES),
+            (&conditions.storage_tag, &[attribute::STORAGE_TAG]),
+            (&conditions.gpu_model, &[attribute::GPU_MODEL]),
+        ] {
+            if !wanted.is_empty() {
+                self.keys.extend(keys.iter().map(|key| (*key).to_owned()));
+            }
+        }
+        for (wanted, prefix) in
+            [(&conditions.tag, attribute::TAG_PREFIX), (&conditions.attribute, "")]
+        {
+            self.keys.extend(wanted.iter().map(|pair| format!("{prefix}{}", key_of(pair))));
+        }
+    }
+
+    /// Price units in one unit of the quantity, for each distinct unit.
+    pub(super) fn factors(&self, facts: &Facts) -> Vec<Option<Exact>> {
+        self.units.iter().map(|unit| units::factor(*unit, facts)).collect()
+    }
+
+    /// The facts that decide.
+    pub(super) fn signature<'f>(
+        &self,
+        facts: &'f Facts,
+        factors: &[Option<Exact>],
+    ) -> Signature<'f> {
+        let mut signature = Vec::with_capacity(self.keys.len() + factors.len() + 6);
+        let fact = |key: &String| facts.attributes.get(key).map(String::as_str);
+        signature.extend(self.keys.iter().map(fact));
+        let named = |who: &'f Option<(String, String)>| {
+            let (id, name) = who.as_ref().map(|(id, name)| (id.as_str(), name.as_str())).unzip();
+            [id, name]
+        };
+        if self.by_account {
+            signature.extend(named(&facts.account));
+        }
+        if self.by_project {
+            signature.extend(named(&facts.project));
+        }
+        if self.by_domain {
+            signature.push(Some(&facts.domain_path));
+        }
+        signature.extend(factors.iter().map(|factor| factor.as_ref().map(|_| "known")));
+        signature.push(Some(units::counted(&self.meter, facts).as_str()));
+        signature
+    }
+
+    /// Decides which prices win.
+    pub(super) fn decide(
+        &self,
+        facts: &Arc<Facts>,
+        factors: &[Option<Exact>],
+    ) -> (Verdict, Decision) {
+        let counted = units::counted(&self.meter, facts);
+        let mut losers = Vec::new();
+        let mut components: BTreeMap<&str, Vec<Candidate<'_>>> = BTreeMap::new();
+        for (position, unit) in self.prices.iter().copied() {
+            let price = &self.book.prices[position];
+            if !units::fits(price, counted) {
+                continue;
+            }
+            let known = factors[unit].is_some();
+            match check_conditions(&price.conditions, facts) {
+                Err(lost) => losers.push((position, lost)),
+                Ok(_) if !known && !units::must_be_known(price.unit.dimension) => {
+                    losers.push((position, no_dimension(price)));
+                }
+                Ok(specificity) => {
+                    let candidate = Candidate { position, unit, price, specificity, known };
+                    components.entry(&price.component).or_default().push(candidate);
+                }
+            }
+        }
+        let mut winners = Vec::new();
+        let mut won = Vec::new();
+        let mut missing = false;
+        for (component, candidates) in components {
+            for best in basis(candidates, self.book, &mut losers) {
+                if best.known {
+                    won.push(component);
+                    winners.push((best.position, best.unit));
                 } else {
-                    (other, candidate)
-                };
-                beaten.push((loser.index, Some(slot)));
-                best.insert(slot, winner);
+                    missing = true;
+                    losers.push((best.position, no_dimension(best.price)));
+                }
             }
         }
-    }
-    for (index, slot) in beaten {
-        let winner = slot.and_then(|slot| best.get(&slot)).or_else(|| best.values().next());
-        if let Some(winner) = winner {
-            let by = version.prices[winner.index].code.clone();
-            result.losers.push((index, Lost::Beaten { by }));
-        }
-    }
-    for candidate in best.into_values() {
-        result.winners.push((candidate.index, candidate.factor));
-    }
-}
-
-fn dimension_slot(dimension: Dimension) -> u8 {
-    match dimension {
-        Dimension::Resource => 0,
-        Dimension::Vcpu => 1,
-        Dimension::RamGib => 2,
-        Dimension::Gpu => 3,
-        // Size by either unit is one dimension: it is never paid twice.
-        Dimension::Gib | Dimension::Gb => 4,
-        Dimension::Iops => 5,
-        Dimension::Count => 6,
+        winners.sort_unstable();
+        losers.sort_by_key(|(position, _)| *position);
+        let own = meter_of(&self.meter).map(|meter| meter.component);
+        let priced = !missing && own.map_or(!won.is_empty(), |own| won.contains(&own));
+        let decision = Decision {
+            version: self.version,
+            meter: self.meter.clone(),
+            winners: winners.iter().map(|(price, _)| *price).collect(),
+            losers,
+            facts: Some(Arc::clone(facts)),
+        };
+        (Verdict { winners, priced }, decision)
     }
 }
 
-fn candidate(index: usize, price: &Price, facts: &Facts) -> Result<Candidate, Lost> {
-    let specificity = specificity(&price.conditions, facts)?;
-    let factor = factor(price, facts)?;
-    Ok(Candidate {
-        index,
-        factor,
-        by_offering: !price.conditions.offering.is_empty(),
-        dimension: price.unit.dimension,
-        specificity,
-    })
+/// Keys that a condition may name by id or by name.
+const OFFERING: &[&str] = &[attribute::OFFERING, attribute::OFFERING_NAME];
+const TEMPLATE: &[&str] = &[attribute::TEMPLATE, attribute::TEMPLATE_NAME];
+const OS: &[&str] = &[attribute::OS, attribute::OS_CATEGORY];
+const ZONES: &[&str] = &[attribute::ZONE, attribute::ZONE_NAME];
+
+fn key_of(pair: &str) -> &str {
+    pair.split_once('=').map_or(pair, |(key, _)| key)
 }
 
-/// Checks all conditions; gives their weights: project, account, domain, tag, what the resource
-/// is made of, zone, in this order.
-fn specificity(conditions: &Conditions, facts: &Facts) -> Result<(u32, usize), Lost> {
-    let mut weight = 0;
-    let has = |keys: &[&str]| -> Vec<String> {
-        keys.iter().filter_map(|key| facts.attributes.get(*key).cloned()).collect()
-    };
-    let named = |pair: &Option<(String, String)>| -> Vec<String> {
-        pair.iter().flat_map(|(id, name)| [id.clone(), name.clone()]).collect()
-    };
-    let lists: [(&str, &[String], Vec<String>, u32); 8] = [
-        ("project", &conditions.project, named(&facts.project), 64),
-        ("account", &conditions.account, named(&facts.account), 32),
-        (
-            "offering",
-            &conditions.offering,
-            has(&[attribute::OFFERING, attribute::OFFERING_NAME]),
-            4,
-        ),
-        (
-            "template",
-            &conditions.template,
-            has(&[attribute::TEMPLATE, attribute::TEMPLATE_NAME]),
-            4,
-        ),
-        ("os", &conditions.os, has(&[attribute::OS, attribute::OS_CATEGORY]), 4),
-        ("storage_tag", &conditions.storage_tag, has(&[attribute::STORAGE_TAG]), 4),
-        ("gpu_model", &conditions.gpu_model, has(&[attribute::GPU_MODEL]), 4),
-        ("zone", &conditions.zone, has(&[attribute::ZONE, attribute::ZONE_NAME]), 2),
-    ];
-    for (name, wanted, found, bit) in lists {
-        if wanted.is_empty() {
+fn no_dimension(price: &Price) -> Lost {
+    Lost::NoDimension { dimension: units::dimension_name(price.unit.dimension).to_owned() }
+}
+
+/// The one basis of a component: the prices by offering where there are any, else those by
+/// dimension; of each dimension the most specific, the earlier in the book among equals.
+fn basis<'a>(
+    candidates: Vec<Candidate<'a>>,
+    version: &BookVersion,
+    losers: &mut Vec<(usize, Lost)>,
+) -> Vec<Candidate<'a>> {
+    let by_offering = |candidate: &Candidate<'_>| !candidate.price.conditions.offering.is_empty();
+    let offering_wins = candidates.iter().any(by_offering);
+    let mut best: Vec<Candidate<'a>> = Vec::new();
+    let mut beaten: Vec<(usize, Option<Dimension>)> = Vec::new();
+    for candidate in candidates {
+        if offering_wins && !by_offering(&candidate) {
+            beaten.push((candidate.position, None));
             continue;
         }
-        if !wanted.iter().any(|one| found.iter().any(|other| other == one)) {
-            return Err(condition(name, wanted, &found));
+        let dimension = candidate.price.unit.dimension;
+        match best.iter_mut().find(|best| best.price.unit.dimension == dimension) {
+            None => best.push(candidate),
+            Some(best) if candidate.specificity > best.specificity => {
+                beaten.push((best.position, Some(dimension)));
+                *best = candidate;
+            }
+            Some(_) => beaten.push((candidate.position, Some(dimension))),
         }
-        weight |= bit;
     }
-    weight |= pairs("tag", &conditions.tag, attribute::TAG_PREFIX, facts, 8)?;
-    weight |= pairs("attribute", &conditions.attribute, "", facts, 4)?;
-    let depth = domain(&conditions.domain, facts)?;
-    if depth > 0 {
-        weight |= 16;
+    for (position, dimension) in beaten {
+        let by = best
+            .iter()
+            .find(|best| dimension.is_none_or(|dimension| best.price.unit.dimension == dimension));
+        if let Some(by) = by {
+            let by = version.prices[by.position].code.clone();
+            losers.push((position, Lost::Beaten { by }));
+        }
     }
-    Ok((weight, depth))
+    best
 }
 
-fn condition(name: &str, wanted: &[String], found: &[String]) -> Lost {
-    Lost::Condition { name: name.to_owned(), wanted: wanted.join(", "), found: found.join(", ") }
+/// Whether all conditions hold, and how specific they are; else the first that does not.
+fn check_conditions(conditions: &Conditions, facts: &Facts) -> Result<Specificity, Lost> {
+    let fact = |key: &&str| facts.attributes.get(*key).map(String::as_str);
+    let texts = |keys: &[&str]| keys.iter().filter_map(fact).collect::<Vec<_>>();
+    let named = |who: &Option<(String, String)>| -> Vec<String> {
+        who.iter().flat_map(|(id, name)| [id.clone(), name.clone()]).collect()
+    };
+    let (account, project) = (named(&facts.account), named(&facts.project));
+    let account: Vec<&str> = account.iter().map(String::as_str).collect();
+    let project: Vec<&str> = project.iter().map(String::as_str).collect();
+    // A storage offering may carry several tags, with commas between.
+    let tags = texts(&[attribute::STORAGE_TAG]);
+    let tags: Vec<&str> = tags.iter().flat_map(|tags| tags.split(',')).map(str::trim).collect();
+    let mut groups = 0;
+    for (name, wanted, found, group) in [
+        ("offering", &conditions.offering, texts(OFFERING), 0),
+        ("template", &conditions.template, texts(TEMPLATE), KIND),
+        ("os", &conditions.os, texts(OS), KIND),
+        ("storage_tag", &conditions.storage_tag, tags, KIND),
+        ("gpu_model", &conditions.gpu_model, texts(&[attribute::GPU_MODEL]), KIND),
+        ("zone", &conditions.zone, texts(ZONES), ZONE),
+        ("account", &conditions.account, account, ACCOUNT),
+        ("project", &conditions.project, project, PROJECT),
+    ] {
+        groups |= check_names(name, wanted, &found, group)?;
+    }
+    groups |= check_pairs("tag", &conditions.tag, attribute::TAG_PREFIX, facts, TAG)?;
+    groups |= check_pairs("attribute", &conditions.attribute, "", facts, KIND)?;
+    let domain_depth = check_domain(&conditions.domain, &facts.domain_path)?;
+    if domain_depth > 0 {
+        groups |= DOMAIN;
+    }
+    Ok(Specificity { groups, domain_depth })
+}
+
+/// One of the wanted ids or names must be found; gives the condition's group when there is one.
+fn check_names(name: &str, wanted: &[String], found: &[&str], group: u8) -> Result<u8, Lost> {
+    if wanted.is_empty() {
+        return Ok(0);
+    }
+    if wanted.iter().any(|wanted| found.contains(&wanted.as_str())) {
+        return Ok(group);
+    }
+    let (name, wanted, found) = (name.to_owned(), wanted.join(", "), found.join(", "));
+    Err(Lost::Condition { name, wanted, found })
 }
 
 /// `key=value`, or `key` for any value.
-fn pairs(
+fn check_pairs(
     name: &str,
     wanted: &[String],
     prefix: &str,
     facts: &Facts,
-    bit: u32,
-) -> Result<u32, Lost> {
+    group: u8,
+) -> Result<u8, Lost> {
     if wanted.is_empty() {
         return Ok(0);
     }
-    let mut found = Vec::new();
-    for one in wanted {
-        let (key, value) = match one.split_once('=') {
-            Some((key, value)) => (key, Some(value)),
-            None => (one.as_str(), None),
-        };
-        if let Some(held) = facts.attributes.get(&format!("{prefix}{key}")) {
-            if value.is_none_or(|value| value == held) {
-                return Ok(bit);
-            }
-            found.push(format!("{key}={held}"));
-        }
+    let fact = |pair: &str| facts.attributes.get(&format!("{prefix}{}", key_of(pair)));
+    let holds = |pair: &String| match (pair.split_once('='), fact(pair)) {
+        (_, None) => false,
+        (Some((_, value)), Some(found)) => found == value,
+        (None, Some(_)) => true,
+    };
+    if wanted.iter().any(holds) {
+        return Ok(group);
     }
-    Err(condition(name, wanted, &found))
-}
-
-/// Depth of the deepest named domain that the owner lies in; 0 when none is named.
-fn domain(wanted: &[String], facts: &Facts) -> Result<usize, Lost> {
-    if wanted.is_empty() {
-        return Ok(0);
-    }
-    let path = facts.domain_path.as_str();
-    wanted
+    let found = wanted
         .iter()
-        .filter(|domain| {
-            path == domain.as_str()
-                || path.strip_prefix(domain.as_str()).is_some_and(|rest| rest.starts_with('/'))
-        })
-        .map(|domain| domain.split('/').count())
-        .max()
-        .ok_or_else(|| condition("domain", wanted, &[path.to_owned()]))
+        .filter_map(|pair| fact(pair).map(|value| format!("{}={value}", key_of(pair))));
+    let found = found.collect::<Vec<_>>().join(", ");
+    Err(Lost::Condition { name: name.to_owned(), wanted: wanted.join(", "), found })
 }
 
-/// What one hour, byte, request or piece of the record is in units of the price.
-fn factor(price: &Price, facts: &Facts) -> Result<Exact, Lost> {
-    let meter_unit = meter_of(&price.meter).map(|meter| meter.unit);
-    let over_time = price.unit.per != Per::Amount;
-    let bytes = meter_unit == Some(MeterUnit::Byte);
-    let dimension = price.unit.dimension;
-    let number = |key: &str| number(facts, key, dimension);
-    match (dimension, over_time, bytes) {
-        (Dimension::Resource | Dimension::Count, _, _) => Ok(Exact::ONE),
-        (Dimension::Gib, false, true) => Ok(Exact::ratio(1, 1 << 30)),
-        (Dimension::Gb, false, true) => Ok(Exact::ratio(1, 1_000_000_000)),
-        (Dimension::Vcpu, _, _) => number(attribute::VCPUS),
-        (Dimension::RamGib, _, _) => Ok(number(attribute::RAM_MIB)?.times(&Exact::ratio(1, 1_024))),
-        (Dimension::Gpu, _, _) => number(attribute::GPU_COUNT),
-        (Dimension::Iops, _, _) => number(attribute::IOPS),
-        (Dimension::Gib, _, _) => {
-            Ok(number(attribute::SIZE_BYTES)?.times(&Exact::ratio(1, 1 << 30)))
-        }
-        (Dimension::Gb, _, _) => {
-            Ok(number(attribute::SIZE_BYTES)?.times(&Exact::ratio(1, 1_000_000_000)))
-        }
+/// The depth of the deepest wanted domain that holds the path; 0 without a condition.
+fn check_domain(wanted: &[String], path: &str) -> Result<usize, Lost> {
+    let holds = |domain: &&String| {
+        let below = path.strip_prefix(domain.trim_end_matches('/'));
+        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    };
+    let depth = |domain: &String| domain.trim_end_matches('/').split('/').count();
+    if wanted.is_empty() {
+        return Ok(0);
     }
-}
-
-/// A numeric attribute; a resource without it, or with none of it, lacks the dimension. A size
-/// of zero is a size: an empty snapshot costs nothing and is not unpriced.
-fn number(facts: &Facts, key: &str, dimension: Dimension) -> Result<Exact, Lost> {
-    let lacks = || Lost::NoDimension { dimension: key.to_owned() };
-    let text = facts.attributes.get(key).ok_or_else(lacks)?;
-    let value: Exact = text.parse().map_err(|_| lacks())?;
-    if dimension == Dimension::Gpu && !value.is_positive() {
-        return Err(lacks());
-    }
-    Ok(value)
+    wanted.iter().filter(holds).map(depth).max().ok_or_else(|| Lost::Condition {
+        name: "domain".to_owned(),
+        wanted: wanted.join(", "),
+        found: path.to_owned(),
+    })
 }

@@ -2,8 +2,11 @@
 //! and the records that made it. PURE; a function of its input alone.
 
 pub mod engine;
+mod gather;
 mod matching;
 mod pool;
+mod tiers;
+mod units;
 
 use std::sync::Arc;
 
@@ -51,7 +54,7 @@ pub enum ChargeKind {
     Included,
     /// The flat fee of a tier that was touched.
     TierFee,
-    /// Packages begun in the pool, shared over its usage: the shares sum to whole packages.
+    /// Packages begun in the pool.
     Package,
     Flat,
     OneOff,
@@ -74,6 +77,7 @@ pub struct TierSpan {
 #[derive(Clone, Debug)]
 pub struct Charge {
     pub kind: ChargeKind,
+    /// Shared by all charges of the pool.
     pub pool: Arc<PoolKey>,
     /// Position of the version in [`RatingInput::versions`] and of the price in it.
     pub version: usize,
@@ -85,7 +89,7 @@ pub struct Charge {
     pub quantity: Exact,
     pub unit_price: Exact,
     pub base: Exact,
-    /// `None` for charges of the pool as a whole (tier fees, minimum, cap).
+    /// `None` for charges of the pool as a whole (packages, tier fees, minimum, cap).
     pub resource: Option<ChargedResource>,
 }
 

@@ -1,407 +1,499 @@
-//! A pool: the usage over which one price's included units, tiers, packages, minimum and cap
-//! count. PURE.
+//! Rates the runs of a pool one after the other: included units, the price's model, and at the
+//! pool's end its minimum and cap. PURE.
 //!
-//! Order of operations (billing-rules 1.6): usage, included units, tiers; then the price's own
-//! minimum and cap. Usage fills in order of start, then resource. The position in the tiers goes
-//! on when a new version of the price begins, unless that version restarts it. Bounds of month
-//! prices count unit-months: they are scaled by the month's hours, so that quantities stay hours.
+//! What a pool of several customers owes as a whole (minimum, cap, the fee of a volume tier) is
+//! shared in proportion to what each of them owes or used; the shares sum to the whole.
 
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Charge, ChargeKind, ChargedResource, PoolKey, RatingInput, TierSpan};
-use crate::catalog::price::{Model, MonthMode, Per, Price, Tier};
+use super::gather::{Gathered, Run, Use};
+use super::tiers::{Allotment, Ladder};
+use super::{Charge, ChargeKind, ChargedResource, PoolKey, RatingInput, TierSpan, units};
+use crate::catalog::price::{Model, Per, Price};
 use crate::meter::Metered;
 use crate::money::Exact;
-use crate::period::Span;
 
-/// One quantity in a pool.
-pub(super) struct Item {
-    pub metered: usize,
-    pub version: usize,
-    pub price: usize,
-    /// Units of the price in one hour, byte, request or piece of the record.
-    pub factor: Exact,
+/// All pools while their runs are rated in order.
+pub(super) struct Pools<'a> {
+    input: &'a RatingInput<'a>,
+    gathered: &'a Gathered,
+    /// Runs of each pool, in order.
+    runs_of: Vec<Vec<usize>>,
+    states: Vec<State>,
+    /// Whose flat price is charged: price code, source and resource.
+    flat: HashSet<(&'a str, &'a str, &'a str)>,
+    charges: Vec<Charge>,
 }
 
-/// The usage that counts together.
-pub(super) struct Pool {
-    pub key: Arc<PoolKey>,
-    pub items: Vec<Item>,
-}
-
-/// What pricing a pool needs.
-pub(super) struct PoolPrice<'a> {
-    pub input: &'a RatingInput<'a>,
-    pub segments: &'a [Span],
-}
-
-/// What a pool has used so far.
+/// What a pool remembers from run to run.
 #[derive(Default)]
-struct Position {
-    /// Units after the included ones.
-    units: Exact,
+struct State {
+    /// Position of the last run in the pool's runs.
+    done: usize,
+    allotment: Allotment,
+    /// Paid units so far, and those of the wanted customer.
+    position: Exact,
+    own_position: Exact,
+    /// Units that packages already begun cover.
+    covered: Exact,
+    /// Tiers whose fee is charged.
+    fees: Vec<usize>,
+    /// What the chain of volume runs comes to.
+    volume: Option<Volume>,
+    /// The pool has a minimum or a cap, so that its amount must be known.
+    bounded: bool,
+    amount: Exact,
+    own_amount: Exact,
+    /// The first use was the wanted customer's.
+    begun_by_own: Option<bool>,
+}
+
+/// The paid units of all runs that count together.
+#[derive(Clone)]
+struct Volume {
+    total: Exact,
+    own: Exact,
+    /// The run at whose end the tier's fee is due.
+    last: usize,
+}
+
+/// What a run reads again and again.
+struct Terms<'a> {
+    price: &'a Price,
+    /// What the quantity's scale has for one price unit: the month's hours, else 1.
+    scale: Exact,
     included: Exact,
-    tiers_touched: BTreeSet<(usize, usize)>,
-    flat_resources: BTreeSet<Arc<str>>,
-    packages: i128,
-    version: Option<usize>,
-}
-
-impl Pool {
-    pub fn new(key: Arc<PoolKey>) -> Self {
-        Self { key, items: Vec::new() }
-    }
-
-    /// Turns the pool's usage into charges.
-    pub fn price(&mut self, pricing: &PoolPrice<'_>, charges: &mut Vec<Charge>) {
-        let metered = pricing.input.metered;
-        let order = |a: &Item, b: &Item| order_of(&metered[a.metered], &metered[b.metered]);
-        if !self.items.is_sorted_by(|a, b| order(a, b) != Ordering::Greater) {
-            self.items.sort_by(order);
-        }
-        let first = charges.len();
-        let mut run = Run {
-            pricing,
-            key: &self.key,
-            position: Position::default(),
-            totals: self.totals(pricing),
-            charges,
-        };
-        for item in &self.items {
-            run.item(item);
-        }
-        run.packages(&self.items);
-        run.limits(&self.items, first);
-        let customer = pricing.input.customer;
-        let mut index = first;
-        let owner = self.items.first().map(|item| &metered[item.metered].facts.customer);
-        let pools_adjustments = owner == Some(customer);
-        while index < charges.len() {
-            let keep = match &charges[index].resource {
-                Some(resource) => resource.facts.customer == *customer,
-                None => pools_adjustments,
-            };
-            if keep {
-                index += 1;
-            } else {
-                charges.remove(index);
-            }
-        }
-    }
-
-    /// Units of the whole period after the included ones, for volume prices.
-    fn totals(&self, pricing: &PoolPrice<'_>) -> Exact {
-        let mut total = Exact::ZERO;
-        let mut needed = false;
-        let mut included = Exact::ZERO;
-        for item in &self.items {
-            let price = price_at(pricing, item);
-            needed |= matches!(price.model, Model::Volume { .. } | Model::Package { .. });
-            total.add_assign(&units(pricing, item));
-            included = price.included.times(&month_hours(pricing, price));
-        }
-        if !needed {
-            return Exact::ZERO;
-        }
-        total.minus(&included).max(Exact::ZERO)
-    }
-}
-
-struct Run<'a, 'c> {
-    pricing: &'a PoolPrice<'a>,
-    key: &'a Arc<PoolKey>,
-    position: Position,
-    totals: Exact,
-    charges: &'c mut Vec<Charge>,
-}
-
-/// What every charge of one item has in common.
-struct Common {
-    version: usize,
-    price: usize,
-    segment: Span,
-    resource: ChargedResource,
-}
-
-/// A quantity at a price.
-struct Part {
     kind: ChargeKind,
-    tier: Option<TierSpan>,
-    quantity: Exact,
     unit_price: Exact,
     base: Exact,
+    /// The run, as charges name it.
+    version: usize,
+    price_position: usize,
+    segment: usize,
+    pool: usize,
 }
 
-impl Run<'_, '_> {
-    fn item(&mut self, item: &Item) {
-        let price = price_at(self.pricing, item);
-        if price.tier_restart && self.position.version.is_some_and(|v| v != item.version) {
-            self.position.units = Exact::ZERO;
-            self.position.tiers_touched.clear();
+impl<'a> Pools<'a> {
+    pub(super) fn new(input: &'a RatingInput<'a>, gathered: &'a Gathered) -> Self {
+        let mut runs_of = vec![Vec::new(); gathered.pools.len()];
+        let mut states: Vec<State> = Vec::new();
+        states.resize_with(gathered.pools.len(), State::default);
+        let mut uses = 0;
+        for (number, run) in gathered.runs.iter().enumerate() {
+            runs_of[run.pool].push(number);
+            uses += run.uses.len();
+            let price = &input.versions[run.version].prices[run.price];
+            states[run.pool].bounded |= price.minimum.is_some() || price.cap.is_some();
         }
-        self.position.version = Some(item.version);
-        let common = self.common(item);
-        let scale = month_hours(self.pricing, price);
-        let mut left = units(self.pricing, item);
-        if !left.is_positive() {
+        let charges = Vec::with_capacity(uses);
+        Self { input, gathered, runs_of, states, flat: HashSet::new(), charges }
+    }
+
+    pub(super) fn charges(mut self) -> Vec<Charge> {
+        for (number, run) in self.gathered.runs.iter().enumerate() {
+            let terms = self.terms(run);
+            self.begin(run, terms.price);
+            match &terms.price.model {
+                Model::PerUnit { .. } | Model::OneOff { .. } | Model::Flat { .. } => {
+                    self.rate_plain(run, &terms);
+                }
+                Model::Graduated { tiers } => {
+                    self.rate_graduated(run, &terms, &Ladder::new(tiers, &terms.scale));
+                }
+                Model::Volume { tiers } => {
+                    self.rate_volume(number, run, &terms, &Ladder::new(tiers, &terms.scale));
+                }
+                Model::Package { size, .. } => {
+                    self.rate_packages(run, &terms, &size.times(&terms.scale));
+                }
+            }
+            self.states[run.pool].done += 1;
+            if self.states[run.pool].done == self.runs_of[run.pool].len() {
+                self.apply_bounds(&terms);
+            }
+        }
+        self.charges
+    }
+
+    fn price(&self, run: &Run) -> &'a Price {
+        &self.input.versions[run.version].prices[run.price]
+    }
+
+    fn terms(&self, run: &Run) -> Terms<'a> {
+        let price = self.price(run);
+        let scale = self.scale(price);
+        let (kind, unit_price, base) = match &price.model {
+            Model::PerUnit { amount, base } => {
+                (ChargeKind::Usage, amount.clone(), base.times(&scale))
+            }
+            Model::OneOff { amount } => (ChargeKind::OneOff, amount.clone(), scale.clone()),
+            Model::Flat { amount, .. } => (ChargeKind::Flat, amount.clone(), scale.clone()),
+            Model::Package { amount, .. } => (ChargeKind::Package, amount.clone(), Exact::ONE),
+            Model::Graduated { .. } | Model::Volume { .. } => {
+                (ChargeKind::Usage, Exact::ZERO, scale.clone())
+            }
+        };
+        Terms {
+            price,
+            included: price.included.times(&scale),
+            scale,
+            kind,
+            unit_price,
+            base,
+            version: run.version,
+            price_position: run.price,
+            segment: run.segment,
+            pool: run.pool,
+        }
+    }
+
+    fn scale(&self, price: &Price) -> Exact {
+        match flat_kind(price) {
+            Some(true) => self.input.period_hours.clone(),
+            Some(false) => Exact::ONE,
+            None => units::month_hours(price.unit.per, &self.input.period_hours),
+        }
+    }
+
+    /// Starts the pool's positions anew where a new version of the price wants it.
+    fn begin(&mut self, run: &Run, price: &Price) {
+        let before = self.states[run.pool].done.checked_sub(1);
+        let Some(before) = before.map(|before| self.runs_of[run.pool][before]) else { return };
+        let old = self.price(&self.gathered.runs[before]);
+        if !continues(old, price) {
+            let state = &mut self.states[run.pool];
+            state.position = Exact::ZERO;
+            state.own_position = Exact::ZERO;
+            state.covered = Exact::ZERO;
+            state.fees.clear();
+            state.volume = None;
+            if !same_scale(old, price) {
+                state.allotment = Allotment::default();
+            }
+        }
+        // Units that another model has charged need no package.
+        let packages = matches!(old.model, Model::Package { .. });
+        let state = &mut self.states[run.pool];
+        if !packages && state.covered < state.position {
+            state.covered = state.position.clone();
+        }
+    }
+
+    /// The quantity of a use in the price's scale; `None` when nothing is due for it.
+    fn quantity(&mut self, of: Use, terms: &Terms<'a>) -> Option<Exact> {
+        let metered = &self.input.metered[of.metered];
+        let quantity = match terms.price.model {
+            Model::Flat { prorate: true, .. } => used_hours(metered, terms.price),
+            Model::Flat { prorate: false, .. } => {
+                let source = metered.facts.owner.source.0.as_str();
+                let key = (terms.price.code.as_str(), source, &*metered.resource);
+                return self.flat.insert(key).then_some(Exact::ONE);
+            }
+            Model::PerUnit { .. }
+            | Model::Graduated { .. }
+            | Model::Volume { .. }
+            | Model::Package { .. }
+            | Model::OneOff { .. } => {
+                metered.quantity.times(&self.gathered.winners[of.winner].factor)
+            }
+        };
+        (!quantity.is_zero()).then_some(quantity)
+    }
+
+    fn rate_plain(&mut self, run: &Run, terms: &Terms<'a>) {
+        for of in run.uses.iter().copied() {
+            if let Some(paid) = self.take_free(of, terms) {
+                self.advance(of, terms, &paid);
+                self.charge_use(of, terms, paid, terms.unit_price.clone(), None);
+            }
+        }
+    }
+
+    fn rate_graduated(&mut self, run: &Run, terms: &Terms<'a>, ladder: &Ladder<'_>) {
+        for of in run.uses.iter().copied() {
+            let Some(mut left) = self.take_free(of, terms) else { continue };
+            while left.is_positive() {
+                let position = &self.states[terms.pool].position;
+                let index = ladder.tier_after(position);
+                let part = match ladder.room(index, position) {
+                    Some(room) if room < left => room,
+                    Some(_) | None => left.clone(),
+                };
+                left = left.minus(&part);
+                let tier = ladder.tier(index);
+                self.charge_fee(terms, index, ladder, &share_of(self.is_own(of)));
+                self.advance(of, terms, &part);
+                self.charge_use(of, terms, part, tier.amount.clone(), Some(ladder.span(index)));
+            }
+        }
+    }
+
+    fn rate_volume(&mut self, number: usize, run: &Run, terms: &Terms<'a>, ladder: &Ladder<'_>) {
+        let volume = match self.states[terms.pool].volume.clone() {
+            Some(volume) => volume,
+            None => {
+                let volume = self.volume_from(number, terms.pool);
+                self.states[terms.pool].volume = Some(volume.clone());
+                volume
+            }
+        };
+        let index = ladder.tier_of(&volume.total);
+        for of in run.uses.iter().copied() {
+            let Some(paid) = self.take_free(of, terms) else { continue };
+            self.advance(of, terms, &paid);
+            let amount = ladder.tier(index).amount.clone();
+            self.charge_use(of, terms, paid, amount, Some(ladder.span(index)));
+        }
+        if volume.last == number && volume.total.is_positive() {
+            let own = volume.own.divided_by(&volume.total).unwrap_or(Exact::ZERO);
+            self.charge_fee(terms, index, ladder, &own);
+        }
+    }
+
+    /// What the runs from `number` on come to, as far as they count together.
+    fn volume_from(&mut self, number: usize, pool: usize) -> Volume {
+        let gathered = self.gathered;
+        let state = &self.states[pool];
+        let mut allotment = state.allotment.clone();
+        let mut volume =
+            Volume { total: state.position.clone(), own: state.own_position.clone(), last: number };
+        let mut old = self.price(&gathered.runs[number]);
+        let ahead = self.runs_of[pool][state.done..].to_vec();
+        for next in ahead {
+            let run = &gathered.runs[next];
+            let price = self.price(run);
+            if !continues(old, price) {
+                break;
+            }
+            old = price;
+            let terms = self.terms(run);
+            if matches!(price.model, Model::Volume { .. }) {
+                volume.last = next;
+            }
+            for of in run.uses.iter().copied() {
+                let Some(quantity) = self.quantity(of, &terms) else { continue };
+                let (_, paid) = allotment.take(&terms.included, quantity);
+                volume.total.add_assign(&paid);
+                if self.is_own(of) {
+                    volume.own.add_assign(&paid);
+                }
+            }
+        }
+        volume
+    }
+
+    fn rate_packages(&mut self, run: &Run, terms: &Terms<'a>, size: &Exact) {
+        let mut own = Exact::ZERO;
+        for of in run.uses.iter().copied() {
+            let Some(paid) = self.take_free(of, terms) else { continue };
+            self.advance(of, terms, &paid);
+            let state = &mut self.states[terms.pool];
+            let uncovered = state.position.minus(&state.covered);
+            if !uncovered.is_positive() {
+                continue;
+            }
+            let begun =
+                uncovered.divided_by(size).map_or(Exact::ZERO, |packages| packages.ceiling());
+            state.covered.add_assign(&begun.times(size));
+            state.amount.add_assign(&begun.times(&terms.unit_price));
+            if self.is_own(of) {
+                own.add_assign(&begun);
+            }
+        }
+        if own.is_positive() {
+            let state = &mut self.states[terms.pool];
+            state.own_amount.add_assign(&own.times(&terms.unit_price));
+            let charge = self.charge(terms, ChargeKind::Package, own, terms.unit_price.clone());
+            self.charges.push(charge);
+        }
+    }
+
+    /// The paid part of a use; its free part is charged at zero. `None` when nothing is paid.
+    fn take_free(&mut self, of: Use, terms: &Terms<'a>) -> Option<Exact> {
+        let quantity = self.quantity(of, terms)?;
+        let own = self.is_own(of);
+        let state = &mut self.states[terms.pool];
+        state.begun_by_own.get_or_insert(own);
+        if terms.included.is_zero() {
+            return Some(quantity);
+        }
+        let (free, paid) = state.allotment.take(&terms.included, quantity);
+        if free.is_positive() && own {
+            let mut charge = self.charge(terms, ChargeKind::Included, free, Exact::ZERO);
+            charge.base = terms.base.clone();
+            charge.resource = Some(self.resource(of));
+            self.charges.push(charge);
+        }
+        paid.is_positive().then_some(paid)
+    }
+
+    fn advance(&mut self, of: Use, terms: &Terms<'a>, paid: &Exact) {
+        let own = self.is_own(of);
+        let state = &mut self.states[terms.pool];
+        state.position.add_assign(paid);
+        if own {
+            state.own_position.add_assign(paid);
+        }
+    }
+
+    fn charge_use(
+        &mut self,
+        of: Use,
+        terms: &Terms<'a>,
+        quantity: Exact,
+        unit_price: Exact,
+        tier: Option<TierSpan>,
+    ) {
+        let own = self.is_own(of);
+        let state = &mut self.states[terms.pool];
+        if !own && !state.bounded {
             return;
         }
-        if !price.included.is_zero() {
-            left = self.take_included(&common, price, &scale, left);
-            if !left.is_positive() {
-                return;
-            }
-        }
-        match &price.model {
-            Model::PerUnit { amount, base } => {
-                self.push(&common, usage(left, amount, scale.times(base)));
-            }
-            Model::OneOff { amount } => {
-                let part = Part { kind: ChargeKind::OneOff, ..usage(left, amount, Exact::ONE) };
-                self.push(&common, part);
-            }
-            Model::Graduated { tiers } => self.graduated(&common, tiers, &scale, left),
-            Model::Volume { tiers } => self.volume(&common, tiers, &scale, left),
-            Model::Flat { amount, prorate } => self.flat(&common, item, amount, *prorate),
-            // Whole packages are known at the end only.
-            Model::Package { .. } => self.position.units.add_assign(&left),
+        let mut charge = self.charge(terms, terms.kind.clone(), quantity, unit_price);
+        charge.base = terms.base.clone();
+        self.count(terms.pool, &charge.amount(), own);
+        if own {
+            charge.tier = tier;
+            charge.resource = Some(self.resource(of));
+            self.charges.push(charge);
         }
     }
 
-    fn common(&self, item: &Item) -> Common {
-        let metered = &self.pricing.input.metered[item.metered];
-        Common {
-            version: item.version,
-            price: item.price,
-            segment: segment_at(self.pricing, metered.span.from),
-            resource: resource_of(metered),
+    /// Charges a tier's fee the first time the tier is touched, and of it `own` to the wanted
+    /// customer.
+    fn charge_fee(&mut self, terms: &Terms<'a>, index: usize, ladder: &Ladder<'_>, own: &Exact) {
+        let state = &mut self.states[terms.pool];
+        let fee = &ladder.tier(index).flat;
+        if fee.is_zero() || state.fees.contains(&index) {
+            return;
+        }
+        state.fees.push(index);
+        state.amount.add_assign(fee);
+        state.own_amount.add_assign(&fee.times(own));
+        if own.is_positive() {
+            let mut charge = self.charge(terms, ChargeKind::TierFee, own.clone(), fee.clone());
+            charge.tier = Some(ladder.span(index));
+            self.charges.push(charge);
         }
     }
 
-    fn push(&mut self, common: &Common, part: Part) {
-        self.charges.push(Charge {
-            kind: part.kind,
-            pool: self.key.clone(),
-            version: common.version,
-            price: common.price,
-            tier: part.tier,
-            segment: common.segment,
-            quantity: part.quantity,
-            unit_price: part.unit_price,
-            base: part.base,
-            resource: Some(common.resource.clone()),
-        });
+    /// Lifts the pool to the price's minimum or lowers it to its cap. The price of the pool's
+    /// last version speaks for the whole period.
+    fn apply_bounds(&mut self, terms: &Terms<'a>) {
+        let state = &self.states[terms.pool];
+        let Some(begun_by_own) = state.begun_by_own else { return };
+        let own = match state.own_amount.divided_by(&state.amount) {
+            Some(own) => own,
+            None => share_of(begun_by_own),
+        };
+        let missing = terms
+            .price
+            .minimum
+            .as_ref()
+            .map(|minimum| minimum.times(&self.part_of_period()).minus(&state.amount));
+        let excess = terms.price.cap.as_ref().map(|cap| state.amount.minus(cap));
+        let charge = if let Some(missing) = missing.filter(Exact::is_positive) {
+            self.charge(terms, ChargeKind::Minimum, Exact::ONE, missing.times(&own).reduced())
+        } else if let Some(excess) = excess.filter(Exact::is_positive) {
+            self.charge(terms, ChargeKind::Cap, Exact::int(-1), excess.times(&own).reduced())
+        } else {
+            return;
+        };
+        if charge.unit_price.is_positive() {
+            self.charges.push(charge);
+        }
     }
 
-    fn push_for_pool(&mut self, common: &Common, kind: ChargeKind, amount: Exact) {
-        let quantity = if amount.is_negative() { Exact::int(-1) } else { Exact::ONE };
-        let unit_price = if amount.is_negative() { amount.negated() } else { amount };
-        self.charges.push(Charge {
+    /// The share of a full billing period that this one has: 1 but for a short first period.
+    fn part_of_period(&self) -> Exact {
+        let hours = Exact::ratio(i128::from(self.input.period.span.seconds()), 3600);
+        match hours.divided_by(&self.input.period_hours) {
+            Some(part) => part.min(Exact::ONE),
+            None => Exact::ONE,
+        }
+    }
+
+    fn count(&mut self, pool: usize, amount: &Exact, own: bool) {
+        let state = &mut self.states[pool];
+        if !state.bounded {
+            return;
+        }
+        state.amount.add_assign(amount);
+        if own {
+            state.own_amount.add_assign(amount);
+        }
+    }
+
+    fn is_own(&self, of: Use) -> bool {
+        self.gathered.winners[of.winner].mine
+    }
+
+    fn charge(
+        &self,
+        terms: &Terms<'a>,
+        kind: ChargeKind,
+        quantity: Exact,
+        unit_price: Exact,
+    ) -> Charge {
+        Charge {
             kind,
-            pool: self.key.clone(),
-            version: common.version,
-            price: common.price,
+            pool: Arc::<PoolKey>::clone(&self.gathered.pools[terms.pool]),
+            version: terms.version,
+            price: terms.price_position,
             tier: None,
-            segment: common.segment,
+            segment: self.gathered.segments[terms.segment].span,
             quantity,
             unit_price,
             base: Exact::ONE,
             resource: None,
-        });
-    }
-
-    fn take_included(
-        &mut self,
-        common: &Common,
-        price: &Price,
-        scale: &Exact,
-        left: Exact,
-    ) -> Exact {
-        let free = price.included.times(scale).minus(&self.position.included);
-        if !free.is_positive() {
-            return left;
-        }
-        let taken = left.clone().min(free);
-        self.position.included.add_assign(&taken);
-        let part = Part {
-            kind: ChargeKind::Included,
-            tier: None,
-            quantity: taken.clone(),
-            unit_price: Exact::ZERO,
-            base: scale.clone(),
-        };
-        self.push(common, part);
-        left.minus(&taken)
-    }
-
-    fn graduated(&mut self, common: &Common, tiers: &[Tier], scale: &Exact, mut left: Exact) {
-        let mut from = Exact::ZERO;
-        for (index, tier) in tiers.iter().enumerate() {
-            let bound = tier.up_to.as_ref().map(|up_to| up_to.times(scale));
-            let room = bound.as_ref().map(|bound| bound.minus(&self.position.units));
-            if room.as_ref().is_none_or(Exact::is_positive) {
-                let taken = room.map_or_else(|| left.clone(), |room| left.clone().min(room));
-                self.position.units.add_assign(&taken);
-                left = left.minus(&taken);
-                self.touch(common, index, tier);
-                let span = TierSpan { index, from: from.clone(), up_to: tier.up_to.clone() };
-                let part = usage(taken, &tier.amount, scale.clone());
-                self.push(common, Part { tier: Some(span), ..part });
-                if !left.is_positive() {
-                    return;
-                }
-            }
-            if let Some(up_to) = &tier.up_to {
-                from = up_to.clone();
-            }
         }
     }
 
-    fn volume(&mut self, common: &Common, tiers: &[Tier], scale: &Exact, left: Exact) {
-        let mut from = Exact::ZERO;
-        for (index, tier) in tiers.iter().enumerate() {
-            let inside = tier.up_to.as_ref().is_none_or(|up_to| self.totals <= up_to.times(scale));
-            if inside {
-                self.touch(common, index, tier);
-                let span = TierSpan { index, from, up_to: tier.up_to.clone() };
-                let part = usage(left, &tier.amount, scale.clone());
-                self.push(common, Part { tier: Some(span), ..part });
-                return;
-            }
-            if let Some(up_to) = &tier.up_to {
-                from = up_to.clone();
-            }
-        }
-    }
-
-    /// The flat fee of a tier, due once for each version that touches it.
-    fn touch(&mut self, common: &Common, index: usize, tier: &Tier) {
-        let new = !self.position.tiers_touched.iter().any(|(tier, _)| *tier == index);
-        if new && !tier.flat.is_zero() {
-            self.push_for_pool(common, ChargeKind::TierFee, tier.flat.clone());
-        }
-        self.position.tiers_touched.insert((index, common.version));
-    }
-
-    fn flat(&mut self, common: &Common, item: &Item, amount: &Exact, prorate: bool) {
-        let metered = &self.pricing.input.metered[item.metered];
-        if prorate {
-            let base = self.pricing.input.period_hours.clone();
-            let part =
-                Part { kind: ChargeKind::Flat, ..usage(metered.quantity.clone(), amount, base) };
-            self.push(common, part);
-        } else if self.position.flat_resources.insert(metered.resource.clone()) {
-            let part = Part { kind: ChargeKind::Flat, ..usage(Exact::ONE, amount, Exact::ONE) };
-            self.push(common, part);
-        }
-    }
-
-    /// Packages begun, in order of use; those of a version are shared over its usage.
-    fn packages(&mut self, items: &[Item]) {
-        let mut position = Exact::ZERO;
-        let mut included = Exact::ZERO;
-        let mut index = 0;
-        while index < items.len() {
-            let version = items[index].version;
-            let price = price_at(self.pricing, &items[index]);
-            let Model::Package { size, amount } = &price.model else { return };
-            let scale = month_hours(self.pricing, price);
-            let mut shares: Vec<(usize, Exact)> = Vec::new();
-            while index < items.len() && items[index].version == version {
-                let mut left = units(self.pricing, &items[index]);
-                let free = price.included.times(&scale).minus(&included).max(Exact::ZERO);
-                let taken = left.clone().min(free);
-                included.add_assign(&taken);
-                left = left.minus(&taken);
-                if left.is_positive() {
-                    position.add_assign(&left);
-                    shares.push((index, left));
-                }
-                index += 1;
-            }
-            let full = size.times(&scale);
-            let begun = position.divided_by(&full).and_then(|count| count.ceil()).unwrap_or(0);
-            let new = begun - self.position.packages;
-            self.position.packages = begun;
-            let sum = Exact::sum(shares.iter().map(|(_, units)| units));
-            for (item, units) in shares {
-                let share = units.times(&Exact::int(new));
-                if let Some(share) = share.divided_by(&sum).filter(Exact::is_positive) {
-                    let common = self.common(&items[item]);
-                    let part = usage(share, amount, Exact::ONE);
-                    self.push(&common, Part { kind: ChargeKind::Package, ..part });
-                }
-            }
-        }
-    }
-
-    /// Minimum and cap of the price's last version, on all that the pool was charged.
-    fn limits(&mut self, items: &[Item], first: usize) {
-        let Some(last) = items.last() else { return };
-        let price = price_at(self.pricing, last);
-        if price.minimum.is_none() && price.cap.is_none() {
-            return;
-        }
-        let amounts: Vec<Exact> = self.charges[first..].iter().map(Charge::amount).collect();
-        let total = Exact::sum(&amounts);
-        let common = self.common(last);
-        if let Some(minimum) = &price.minimum
-            && total < *minimum
-        {
-            self.push_for_pool(&common, ChargeKind::Minimum, minimum.minus(&total));
-        }
-        if let Some(cap) = &price.cap
-            && total > *cap
-        {
-            self.push_for_pool(&common, ChargeKind::Cap, cap.minus(&total));
+    fn resource(&self, of: Use) -> ChargedResource {
+        let metered = &self.input.metered[of.metered];
+        ChargedResource {
+            meter: Arc::clone(&metered.meter),
+            id: Arc::clone(&metered.resource),
+            facts: Arc::clone(&metered.facts),
+            span: metered.span,
+            record: metered.record,
         }
     }
 }
 
-fn usage(quantity: Exact, unit_price: &Exact, base: Exact) -> Part {
-    Part { kind: ChargeKind::Usage, tier: None, quantity, unit_price: unit_price.clone(), base }
+fn share_of(own: bool) -> Exact {
+    if own { Exact::ONE } else { Exact::ZERO }
 }
 
-fn order_of(a: &Metered, b: &Metered) -> Ordering {
-    (a.span.from, &a.resource, &a.meter, a.record).cmp(&(
-        b.span.from,
-        &b.resource,
-        &b.meter,
-        b.record,
-    ))
+/// Whether the positions under an old price go on under a new one.
+fn continues(old: &Price, new: &Price) -> bool {
+    same_scale(old, new) && (!new.tier_restart || old == new)
 }
 
-fn price_at<'a>(pricing: &PoolPrice<'a>, item: &Item) -> &'a Price {
-    &pricing.input.versions[item.version].prices[item.price]
+/// Whether quantities under two prices count the same.
+fn same_scale(old: &Price, new: &Price) -> bool {
+    old.unit == new.unit && flat_kind(old) == flat_kind(new)
 }
 
-fn units(pricing: &PoolPrice<'_>, item: &Item) -> Exact {
-    pricing.input.metered[item.metered].quantity.times(&item.factor)
-}
-
-/// Hours of a month for month prices, else 1.
-fn month_hours(pricing: &PoolPrice<'_>, price: &Price) -> Exact {
-    match price.unit.per {
-        Per::Amount | Per::Hour => Exact::ONE,
-        Per::Month(MonthMode::Calendar) => pricing.input.period_hours.clone(),
-        Per::Month(MonthMode::Fixed730) => Exact::int(730),
-        Per::Month(MonthMode::Fixed720) => Exact::int(720),
+/// `prorate` of flat prices.
+fn flat_kind(price: &Price) -> Option<bool> {
+    match price.model {
+        Model::Flat { prorate, .. } => Some(prorate),
+        Model::PerUnit { .. }
+        | Model::Graduated { .. }
+        | Model::Volume { .. }
+        | Model::Package { .. }
+        | Model::OneOff { .. } => None,
     }
 }
 
-fn segment_at(pricing: &PoolPrice<'_>, at: i64) -> Span {
-    let index = pricing.segments.partition_point(|segment| segment.from <= at);
-    pricing.segments[index.saturating_sub(1)]
-}
-
-fn resource_of(metered: &Metered) -> ChargedResource {
-    ChargedResource {
-        meter: metered.meter.clone(),
-        id: metered.resource.clone(),
-        facts: metered.facts.clone(),
-        span: metered.span,
-        record: metered.record,
+/// The hours for which a prorated flat price is due.
+fn used_hours(metered: &Metered, price: &Price) -> Exact {
+    let counted = units::counted(&metered.meter, &metered.facts);
+    if counted == units::Counted::Hours && price.unit.per != Per::Amount {
+        metered.quantity.clone()
+    } else {
+        Exact::ratio(i128::from(metered.span.seconds()), 3600)
     }
 }

@@ -89,3 +89,30 @@ fn statement(engine: Engine, target: &Target<'_>, rows: usize) -> String {
     }
     sql
 }
+
+/// Ids asked for in one statement.
+const IDS_MAX: usize = 500;
+
+/// Texts of a column by integer id, in as few statements as the engines allow.
+pub async fn select_texts_by_id(
+    conn: &mut Conn,
+    table: &'static str,
+    column: &'static str,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<(i64, String)>, StoreError> {
+    use sqlx::Row;
+    let ids: Vec<i64> = ids.into_iter().collect();
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(IDS_MAX) {
+        let marks: Vec<String> = (1..=chunk.len()).map(|number| format!("${number}")).collect();
+        let sql = format!("SELECT id, {column} FROM {table} WHERE id IN ({})", marks.join(", "));
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for id in chunk {
+            query = query.bind(*id);
+        }
+        for row in conn.fetch_all(query).await? {
+            found.push((row.try_get(0)?, row.try_get(1)?));
+        }
+    }
+    Ok(found)
+}

@@ -9,5 +9,6 @@ pub mod codec;
 pub mod db;
 pub mod health;
 pub mod migrate;
+pub mod partition;
 
 pub use db::{Conn, Db, Engine, StoreError, Tx};

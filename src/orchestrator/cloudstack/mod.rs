@@ -1,5 +1,16 @@
 //! Apache CloudStack behind the orchestrator trait.
 
+mod accounts;
+mod catalog;
+mod check;
+mod client;
+mod date;
+mod json;
+mod session;
+pub mod sign;
+mod usage;
+
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{
@@ -9,48 +20,68 @@ use super::{
 use crate::config::SourceConfig;
 use crate::ids::SourceName;
 use crate::period::Span;
+use client::Client;
 
 /// A CloudStack management server.
 pub struct CloudStack {
-    source: SourceName,
+    client: Client,
 }
 
 impl CloudStack {
     /// Builds the adapter; calls nobody.
     pub fn new(config: &SourceConfig) -> anyhow::Result<Self> {
-        Ok(Self { source: SourceName(config.name.clone()) })
+        Ok(Self { client: Client::new(config)? })
     }
 }
 
 impl Orchestrator for CloudStack {
     fn source(&self) -> &SourceName {
-        &self.source
+        &self.client.source
     }
+
     fn capabilities(&self) -> Capabilities {
-        todo!()
+        Capabilities {
+            windowed_usage: true,
+            console_session: true,
+            signed_request: true,
+            password: true,
+            second_factor: true,
+        }
     }
+
     fn fetch_watermark(&self) -> BoxFuture<'_, Answer<Watermark>> {
-        todo!()
+        usage::fetch_watermark(&self.client).boxed()
     }
-    fn fetch_usage(&self, _window: Span) -> BoxFuture<'_, Answer<RawWindow>> {
-        todo!()
+
+    fn fetch_usage(&self, window: Span) -> BoxFuture<'_, Answer<RawWindow>> {
+        usage::fetch_usage(&self.client, window).boxed()
     }
-    fn parse_usage(&self, _page: &RawPage) -> Answer<Vec<ParsedRecord>> {
-        todo!()
+
+    fn parse_usage(&self, page: &RawPage) -> Answer<Vec<ParsedRecord>> {
+        usage::parse_usage(&self.client.source, page)
     }
+
+    fn raw_record(&self, page: &RawPage, index: usize) -> Option<String> {
+        json::raw_row(&page.body, index)
+    }
+
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>> {
-        todo!()
+        catalog::fetch(&self.client).boxed()
     }
+
     fn fetch_owners(&self) -> BoxFuture<'_, Answer<Vec<OwnerInfo>>> {
-        todo!()
+        accounts::fetch_owners(&self.client).boxed()
     }
+
     fn fetch_inventory(&self) -> BoxFuture<'_, Answer<Vec<InventoryItem>>> {
-        todo!()
+        accounts::fetch_inventory(&self.client).boxed()
     }
-    fn sign_in(&self, _credential: Credential) -> BoxFuture<'_, Answer<SignIn>> {
-        todo!()
+
+    fn sign_in(&self, credential: Credential) -> BoxFuture<'_, Answer<SignIn>> {
+        session::sign_in(&self.client, credential).boxed()
     }
+
     fn check(&self) -> BoxFuture<'_, Vec<Check>> {
-        todo!()
+        check::check(&self.client).boxed()
     }
 }

@@ -1,1 +1,7 @@
 //! Tests of sellers, customers, owners.
+
+mod changes;
+mod details;
+mod mapping;
+pub mod stories;
+mod timeline;

@@ -1,0 +1,352 @@
+//! The collect stage: whole windows past the watermark, and recent ones again.
+//!
+//! A window's pages, records, findings and the moved watermark are one transaction; a window that
+//! fails leaves all as it was, and the next round goes on from there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::decide::{Known, Row, decide};
+use super::record::{RecordKey, StoredRecord};
+use super::store::{self, NewPage, SourceState};
+use super::window::{floor, month_before, windows};
+use crate::app::App;
+use crate::config::SourceConfig;
+use crate::finding::audit;
+use crate::finding::store::save_findings;
+use crate::ids::{IdMaker, OwnerRef};
+use crate::jobs::lease;
+use crate::orchestrator::{Orchestrator, RawPage, RawWindow, Watermark};
+use crate::period::{Span, zone_of};
+use crate::store::{Conn, Engine, StoreError};
+
+const DAY_SECONDS: i64 = 86_400;
+
+/// Tries of a transaction that another one got in the way of.
+const TRIES_MAX: u32 = 20;
+
+/// Which span to collect; `None` where the watermark decides.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CollectRequest {
+    pub from: Option<i64>,
+    pub until: Option<i64>,
+}
+
+/// What a round brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CollectReport {
+    pub source: String,
+    pub windows: u64,
+    pub pages: u64,
+    /// Rows in the answers.
+    pub rows: u64,
+    /// New records.
+    pub records: u64,
+    pub duplicates: u64,
+    pub quarantined: u64,
+    pub findings: u64,
+    /// Usage is collected up to this instant.
+    pub collected_until: i64,
+    /// Seconds from there to now.
+    pub lag_seconds: i64,
+}
+
+/// How far a round is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    pub done: usize,
+    pub all: usize,
+    pub records: u64,
+}
+
+/// Collects one source under its lease.
+pub async fn collect(
+    app: &App,
+    orchestrator: &dyn Orchestrator,
+    request: CollectRequest,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> anyhow::Result<CollectReport> {
+    let source = orchestrator.source();
+    let name = format!("collect:{source}");
+    let lease = lease::take(&app.db, &name, &lease::holder("billow collect")).await?;
+    let result = collect_leased(app, orchestrator, request, progress).await;
+    if let Err(error) = &result {
+        let mut tx = app.db.begin().await?;
+        let now = app.clock.now_seconds();
+        store::note_error(&mut tx, source, &format!("{error:#}"), now).await?;
+        tx.commit().await?;
+    }
+    lease::release(&app.db, lease).await?;
+    result
+}
+
+async fn collect_leased(
+    app: &App,
+    orchestrator: &dyn Orchestrator,
+    request: CollectRequest,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> anyhow::Result<CollectReport> {
+    let source = orchestrator.source();
+    let watermark = orchestrator.fetch_watermark().await?;
+    let mut conn = app.db.read().await?;
+    let before = store::load_source_state(&mut conn, source).await?;
+    drop(conn);
+    let collected = before.map_or(0, |state| state.collected_until);
+    let planned = plan(app, source.0.as_str(), collected, &watermark, request)?;
+    let mut report = CollectReport { source: source.0.clone(), ..CollectReport::default() };
+    report.collected_until = collected;
+    for (index, window) in planned.iter().enumerate() {
+        let raw = orchestrator.fetch_usage(*window).await?;
+        let gapless = window.from <= report.collected_until || report.collected_until == 0;
+        let reached = if gapless { window.until } else { report.collected_until };
+        let until = reached.max(report.collected_until);
+        ingest(app, orchestrator, &raw, &watermark, until, &mut report).await?;
+        report.collected_until = until;
+        lease::renew(&app.db, &format!("collect:{source}")).await?;
+        progress(Progress { done: index + 1, all: planned.len(), records: report.records });
+    }
+    let fresh = planned.iter().filter(|window| window.until > collected).copied().collect();
+    report.findings += audit::audit(app, orchestrator, fresh).await?;
+    report.lag_seconds = app.clock.now_seconds() - report.collected_until;
+    Ok(report)
+}
+
+/// The windows to read, ascending.
+fn plan(
+    app: &App,
+    source: &str,
+    collected: i64,
+    watermark: &Watermark,
+    request: CollectRequest,
+) -> anyhow::Result<Vec<Span>> {
+    let zone = zone_of(&watermark.zone)?;
+    let length = watermark.window_seconds;
+    let reread = i64::from(app.config.billing.reread_days) * DAY_SECONDS;
+    let from = match request.from {
+        Some(from) => from,
+        None if collected == 0 => first_instant(app, source, &zone)?,
+        None => {
+            let first = first_instant(app, source, &zone)?;
+            floor(collected - reread, length, &zone).unwrap_or(collected).max(first)
+        }
+    };
+    let until = request.until.unwrap_or(watermark.closed_until).min(watermark.closed_until);
+    Ok(windows(Span::new(from, until), length, &zone))
+}
+
+fn first_instant(app: &App, source: &str, zone: &jiff::tz::TimeZone) -> anyhow::Result<i64> {
+    let configured = app.config.sources.iter().find(|one| one.name == source);
+    match configured.and_then(|one: &SourceConfig| one.collect_from.as_deref()) {
+        Some(text) => instant(text, zone)
+            .with_context(|| format!("source {source}: collect_from {text:?} is no instant")),
+        None => {
+            month_before(app.clock.now_seconds(), zone).context("now lies outside the calendar")
+        }
+    }
+}
+
+fn instant(text: &str, zone: &jiff::tz::TimeZone) -> Option<i64> {
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Some(at.as_second());
+    }
+    crate::period::midnight(text.parse().ok()?, zone)
+}
+
+/// Takes in the whole answer about one window, in one transaction with the watermark.
+pub async fn ingest(
+    app: &App,
+    orchestrator: &dyn Orchestrator,
+    raw: &RawWindow,
+    watermark: &Watermark,
+    until: i64,
+    report: &mut CollectReport,
+) -> anyhow::Result<()> {
+    for tries in 1.. {
+        let mut counted = report.clone();
+        let mut tx = app.db.begin().await?;
+        let taken = Taking { app, orchestrator, raw };
+        let mut done = taken.window(&mut tx, &mut counted).await;
+        if done.is_ok() {
+            let state = SourceState {
+                collected_until: until,
+                orchestrator_until: watermark.closed_until,
+                window_seconds: watermark.window_seconds,
+                last_success_at: app.clock.now_seconds(),
+                last_error: None,
+                last_error_at: None,
+            };
+            done = store::advance(&mut tx, orchestrator.source(), &state).await.map_err(Into::into);
+        }
+        let done = match done {
+            Ok(()) => tx.commit().await.map_err(|error| StoreError::from(error).into()),
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(()) => {
+                *report = counted;
+                return Ok(());
+            }
+            Err(error)
+                if tries < TRIES_MAX
+                    && error.downcast_ref::<StoreError>().is_some_and(StoreError::is_retryable) => {
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+struct Taking<'a> {
+    app: &'a App,
+    orchestrator: &'a dyn Orchestrator,
+    raw: &'a RawWindow,
+}
+
+impl Taking<'_> {
+    async fn window(&self, conn: &mut Conn, report: &mut CollectReport) -> anyhow::Result<()> {
+        let now = self.app.clock.now_seconds();
+        let engine = self.app.db.engine();
+        let source = self.orchestrator.source();
+        let ids = IdMaker::new(self.app.clock.as_ref());
+        let reading = ids.fresh();
+        report.windows += 1;
+        let mut rows: Vec<Row> = Vec::new();
+        let mut fresh = false;
+        for page in &self.raw.pages {
+            let hash = store::body_hash(&page.body);
+            fresh |= !store::is_known_page(conn, source, self.raw.window, &hash).await?;
+            let evidence = store::save_page(conn, new_page(self, page, &reading, now)).await?;
+            report.pages += 1;
+            for parsed in self.orchestrator.parse_usage(page)? {
+                rows.push(Row { parsed, evidence });
+            }
+        }
+        let count = u64::try_from(rows.len()).unwrap_or(0);
+        report.rows += count;
+        if !fresh && !self.raw.pages.is_empty() {
+            // Every byte of it was decided about before.
+            report.duplicates += count;
+            return Ok(());
+        }
+        let stored = load_window(conn, &rows, self.raw.window, now).await?;
+        let sets = stored.iter().map(|record| record.attribute_set).collect::<Vec<_>>();
+        let attributes = store::load_attribute_sets(conn, &sets).await?;
+        let disguises = self.disguises(conn, &rows, &stored).await?;
+        let decided = decide(
+            &Known {
+                source,
+                window: self.raw.window,
+                records: &stored,
+                attributes: &attributes,
+                disguises: &disguises,
+                now,
+            },
+            &rows,
+        );
+        save(conn, engine, self.raw.window, &decided).await?;
+        report.records += u64::try_from(decided.records.len()).unwrap_or(0);
+        report.duplicates += decided.duplicates;
+        report.quarantined += decided.quarantined;
+        report.findings += save_findings(conn, decided.findings, &ids, now).await?;
+        Ok(())
+    }
+
+    /// Disguises of stored records, read from their evidence; only where the answer holds
+    /// records that have lost their id.
+    async fn disguises(
+        &self,
+        conn: &mut Conn,
+        rows: &[Row],
+        stored: &[StoredRecord],
+    ) -> anyhow::Result<BTreeMap<RecordKey, String>> {
+        let lost = rows.iter().any(|row| {
+            row.parsed.disguise.is_some()
+                && row.parsed.outcome.as_ref().is_ok_and(|record| record.resource.is_empty())
+        });
+        let mut disguises = BTreeMap::new();
+        if !lost {
+            return Ok(disguises);
+        }
+        let mut by_page: BTreeMap<i64, BTreeMap<usize, String>> = BTreeMap::new();
+        for record in stored {
+            if !by_page.contains_key(&record.evidence) {
+                let found = store::load_evidence(conn, record.evidence).await?;
+                let parsed = found.map(|page| {
+                    self.orchestrator.parse_usage(&RawPage {
+                        request: page.request,
+                        page: 0,
+                        body: page.body,
+                    })
+                });
+                let mut of_page = BTreeMap::new();
+                for one in parsed.transpose()?.into_iter().flatten() {
+                    if let Some(disguise) = one.disguise {
+                        of_page.insert(one.index, disguise);
+                    }
+                }
+                by_page.insert(record.evidence, of_page);
+            }
+            let index = usize::try_from(record.evidence_index).unwrap_or(usize::MAX);
+            if let Some(disguise) = by_page.get(&record.evidence).and_then(|page| page.get(&index))
+            {
+                disguises.insert(record.key.clone(), disguise.clone());
+            }
+        }
+        Ok(disguises)
+    }
+}
+
+fn new_page<'a>(
+    taking: &'a Taking<'_>,
+    page: &'a RawPage,
+    reading: &'a str,
+    now: i64,
+) -> NewPage<'a> {
+    NewPage {
+        source: taking.orchestrator.source(),
+        reading,
+        request: &page.request,
+        window: taking.raw.window,
+        page: page.page,
+        fetched_at: now,
+        body: &page.body,
+    }
+}
+
+/// What is stored inside the window for the owners that the answer names.
+async fn load_window(
+    conn: &mut Conn,
+    rows: &[Row],
+    window: Span,
+    now: i64,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let owners: BTreeSet<&OwnerRef> = rows
+        .iter()
+        .filter_map(|row| row.parsed.outcome.as_ref().ok().map(|record| &record.owner))
+        .collect();
+    let mut stored = Vec::new();
+    for owner in owners {
+        let found = store::load_all_records(conn, owner, window, now).await?;
+        stored.extend(found.into_iter().filter(|record| record.key.from >= window.from));
+    }
+    Ok(stored)
+}
+
+async fn save(
+    conn: &mut Conn,
+    engine: Engine,
+    window: Span,
+    decided: &super::decide::Decided,
+) -> Result<(), StoreError> {
+    crate::store::partition::ensure(conn, engine, window).await?;
+    let sets = decided
+        .attribute_sets
+        .iter()
+        .map(|(id, (hash, json))| (*id, hash.clone(), json.clone()))
+        .collect();
+    store::save_attribute_sets(conn, engine, sets).await?;
+    store::save_records(conn, engine, &decided.records).await?;
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Deciding a finding: the decision, what it adds, and the audit log, in one transaction.
+
+use anyhow::Context;
+
+use super::store::{NewDecision, lock_finding, save_decision};
+use super::{Finding, FindingState};
+use crate::app::App;
+use crate::audit;
+use crate::collect::decide::Proposal;
+use crate::collect::store::save_records;
+use crate::customer::store::{AsOf, load_customer_of_owner};
+use crate::ids::{FindingId, IdMaker};
+use crate::store::codec::At;
+
+/// What a person says of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The withheld record counts, the proposed quantity is taken, or the gap is accepted.
+    Release,
+    /// The record does not count; the proposal is not taken.
+    Reject,
+}
+
+/// Decides an open finding, with a reason, audited as `app.actor`.
+pub async fn decide(
+    app: &App,
+    id: &FindingId,
+    decision: Decision,
+    reason: &str,
+) -> anyhow::Result<Finding> {
+    anyhow::ensure!(!reason.trim().is_empty(), "a decision needs a reason");
+    let now = app.clock.now_seconds();
+    let ids = IdMaker::new(app.clock.as_ref());
+    let mut tx = app.db.begin().await?;
+    let found = lock_finding(&mut tx, id).await?;
+    let (finding, proposal) = found.with_context(|| format!("there is no finding {id}"))?;
+    anyhow::ensure!(
+        finding.state == FindingState::Open,
+        "finding {id} is {:?} already",
+        finding.state
+    );
+    let word = match decision {
+        Decision::Release => "release",
+        Decision::Reject => "reject",
+    };
+    let new = NewDecision {
+        id: ids.fresh(),
+        finding: id,
+        decision: word,
+        actor: &app.actor.0,
+        reason,
+        recorded_at: now,
+    };
+    save_decision(&mut tx, new).await?;
+    if let (Decision::Release, Some(text)) = (decision, &proposal) {
+        let at = At { table: "finding", id: id.as_str(), column: "proposal" };
+        let proposal: Proposal = at.json(text)?;
+        save_records(&mut tx, app.db.engine(), &[proposal.into_record(now)]).await?;
+    }
+    let as_of = AsOf { at: finding.span.from, known_at: now };
+    let customer = load_customer_of_owner(&mut tx, &finding.owner, as_of).await?;
+    let entry = audit::Entry {
+        id: ids.fresh(),
+        at: now,
+        actor: &app.actor,
+        action: match decision {
+            Decision::Release => "finding.released",
+            Decision::Reject => "finding.rejected",
+        },
+        subject: id.as_str(),
+        customer: customer.as_ref(),
+        reason: Some(reason),
+        detail: serde_json::json!({ "rule": finding.rule, "resource": finding.resource }),
+    };
+    audit::record(&mut tx, entry).await?;
+    tx.commit().await?;
+    Ok(finding)
+}

@@ -1,0 +1,62 @@
+//! Rounds of the background stages while the daemon serves.
+//!
+//! Each round is one call of the same function that the command line uses, under the same lease;
+//! a failed round is logged once and tried again at the next.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::collect::job::{CollectRequest, collect};
+
+/// Runs all rounds until `stop` is cancelled; a round that is under way ends first.
+pub async fn run(app: App, stop: CancellationToken) {
+    let billing = &app.config.billing;
+    tokio::join!(
+        rounds(billing.collect_every_seconds.into(), &stop, || collect_all(&app)),
+        rounds(billing.catalog_every_seconds.into(), &stop, || sync_all(&app)),
+    );
+}
+
+async fn rounds<F, Fut>(seconds: u64, stop: &CancellationToken, round: F)
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let mut ticks = tokio::time::interval(Duration::from_secs(seconds.max(1)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => round().await,
+        }
+    }
+}
+
+async fn collect_all(app: &App) {
+    for orchestrator in &app.orchestrators {
+        let source = orchestrator.source();
+        let request = CollectRequest::default();
+        match collect(app, orchestrator.as_ref(), request, &|_| {}).await {
+            Ok(report) => tracing::info!(%source, records = report.records, "collected"),
+            Err(error) => tracing::warn!(
+                %source,
+                error = format!("{error:#}"),
+                "collecting failed; the next round goes on"
+            ),
+        }
+    }
+}
+
+async fn sync_all(app: &App) {
+    for orchestrator in &app.orchestrators {
+        if let Err(error) = crate::catalog::sync::sync(app, orchestrator.source()).await {
+            tracing::warn!(
+                source = %orchestrator.source(),
+                error = format!("{error:#}"),
+                "the catalogue sync failed; the next round goes on"
+            );
+        }
+    }
+}

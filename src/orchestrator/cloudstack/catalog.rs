@@ -1,0 +1,162 @@
+//! Offerings, templates, zones, and the tags and names of resources.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::client::{Client, command};
+use super::json;
+use crate::collect::record::{Attributes, attribute};
+use crate::orchestrator::{Answer, CatalogItem, ItemKind, OrchestratorError};
+
+/// A list of the catalogue: its command, parameters, kind, and the fields of use.
+struct List {
+    command: &'static str,
+    parameters: &'static [(&'static str, &'static str)],
+    kind: ItemKind,
+    fields: &'static [(&'static str, &'static str)],
+}
+
+const LISTS: [List; 7] = [
+    List {
+        command: "listServiceOfferings",
+        parameters: &[("issystem", "false"), ("state", "all"), ("listall", "true")],
+        kind: ItemKind::ServiceOffering,
+        fields: &[
+            ("cpunumber", attribute::VCPUS),
+            ("cpuspeed", attribute::CPU_MHZ),
+            ("memory", attribute::RAM_MIB),
+            ("gpucount", attribute::GPU_COUNT),
+            ("gpucardname", attribute::GPU_MODEL),
+            ("storagetags", attribute::STORAGE_TAG),
+            ("miniops", attribute::IOPS),
+            ("iscustomized", "custom"),
+            ("state", "state"),
+            ("domain", "domain"),
+        ],
+    },
+    List {
+        command: "listDiskOfferings",
+        parameters: &[("listall", "true")],
+        kind: ItemKind::DiskOffering,
+        fields: &[
+            ("disksize", "size_gib"),
+            ("tags", attribute::STORAGE_TAG),
+            ("miniops", attribute::IOPS),
+            ("iscustomized", "custom"),
+            ("state", "state"),
+            ("domain", "domain"),
+        ],
+    },
+    List {
+        command: "listNetworkOfferings",
+        parameters: &[],
+        kind: ItemKind::NetworkOffering,
+        fields: &[("guestiptype", "guest_type"), ("state", "state")],
+    },
+    List {
+        command: "listVPCOfferings",
+        parameters: &[],
+        kind: ItemKind::VpcOffering,
+        fields: &[("state", "state")],
+    },
+    List {
+        command: "listBackupOfferings",
+        parameters: &[],
+        kind: ItemKind::BackupOffering,
+        fields: &[("provider", "provider")],
+    },
+    List {
+        command: "listTemplates",
+        parameters: &[("templatefilter", "all"), ("listall", "true")],
+        kind: ItemKind::Template,
+        fields: &[
+            ("ostypename", attribute::OS),
+            ("size", attribute::SIZE_BYTES),
+            ("hypervisor", attribute::HYPERVISOR),
+        ],
+    },
+    List {
+        command: "listZones",
+        parameters: &[],
+        kind: ItemKind::Zone,
+        fields: &[("networktype", "network_type")],
+    },
+];
+
+/// Everything that is offered, one item an id; lists that the role may not read are left out,
+/// which `doctor` names.
+pub async fn fetch(client: &Client) -> Answer<Vec<CatalogItem>> {
+    let mut items: BTreeMap<(ItemKind, String), CatalogItem> = BTreeMap::new();
+    for list in &LISTS {
+        let rows = allowed(client.list(command(list.command, list.parameters)).await)?;
+        for row in &rows {
+            if let Some(item) = item_of(list, row) {
+                items.entry((item.kind, item.id.clone())).or_insert(item);
+            }
+        }
+    }
+    for item in resources(client).await? {
+        items.insert((item.kind, item.id.clone()), item);
+    }
+    Ok(items.into_values().collect())
+}
+
+/// No rows where the role may not read the list.
+pub fn allowed(rows: Answer<Vec<Value>>) -> Answer<Vec<Value>> {
+    match rows {
+        Err(OrchestratorError::Forbidden { .. }) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+fn item_of(list: &List, row: &Value) -> Option<CatalogItem> {
+    let mut attributes = Attributes::new();
+    for (field, key) in list.fields {
+        if let Some(value) = json::text(row, field).filter(|value| !value.is_empty()) {
+            attributes.insert((*key).to_owned(), value);
+        }
+    }
+    if list.kind == ItemKind::Template
+        && let Some(os) = attributes.get(attribute::OS)
+    {
+        // The first word of a guest system is its family: Windows, Debian, CentOS.
+        let family = os.split_whitespace().next().unwrap_or(os).to_owned();
+        attributes.insert(attribute::OS_CATEGORY.to_owned(), family);
+    }
+    Some(CatalogItem {
+        kind: list.kind,
+        id: json::text(row, "id")?,
+        name: json::text(row, "name")?,
+        attributes,
+    })
+}
+
+/// Present names and tags of machines and volumes.
+async fn resources(client: &Client) -> Answer<Vec<CatalogItem>> {
+    let everything = [("listall", "true"), ("projectid", "-1")];
+    let mut items: BTreeMap<String, CatalogItem> = BTreeMap::new();
+    let machines = [("listall", "true"), ("projectid", "-1"), ("details", "min")];
+    for (name, parameters) in
+        [("listVirtualMachines", &machines[..]), ("listVolumes", &everything[..])]
+    {
+        for row in allowed(client.list(command(name, parameters)).await)? {
+            let (Some(id), Some(name)) = (json::text(&row, "id"), json::text(&row, "name")) else {
+                continue;
+            };
+            let kind = ItemKind::Resource;
+            let attributes = Attributes::new();
+            items.insert(id.clone(), CatalogItem { kind, id, name, attributes });
+        }
+    }
+    for row in allowed(client.list(command("listTags", &everything)).await)? {
+        let field = |name| json::text(&row, name);
+        if let (Some(id), Some(key), Some(value)) =
+            (field("resourceid"), field("key"), field("value"))
+            && let Some(item) = items.get_mut(&id)
+        {
+            item.attributes.insert(format!("{}{key}", attribute::TAG_PREFIX), value);
+        }
+    }
+    Ok(items.into_values().collect())
+}

@@ -1,0 +1,81 @@
+//! Reading answers: tolerant of escapes that JSON does not know, exact with numbers. PURE.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// Mends what some answers hold: a backslash before a character that JSON does not escape
+/// stands for that character (`\&`, `\<`, `\ö`).
+pub fn mend(body: &[u8]) -> Result<String, String> {
+    let text = std::str::from_utf8(body).map_err(|error| format!("no UTF-8: {error}"))?;
+    if !text.contains('\\') {
+        return Ok(text.to_owned());
+    }
+    let mut mended = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            mended.push(character);
+            continue;
+        }
+        match characters.next() {
+            Some(next) if "\"\\/bfnrtu".contains(next) => {
+                mended.push('\\');
+                mended.push(next);
+            }
+            Some(next) => mended.push(next),
+            None => mended.push('\\'),
+        }
+    }
+    Ok(mended)
+}
+
+/// The object inside an answer's envelope, and the envelope's name.
+pub fn envelope(body: &[u8]) -> Result<(String, Value), String> {
+    let text = mend(body)?;
+    let all: Value = serde_json::from_str(&text).map_err(|error| {
+        let begin: String = text.chars().take(60).collect();
+        format!("no JSON ({error}): {begin:?}")
+    })?;
+    let Value::Object(all) = all else { return Err("no JSON object".to_owned()) };
+    all.into_iter()
+        .find(|(name, _)| name.ends_with("response"))
+        .ok_or_else(|| "no key that ends in response".to_owned())
+}
+
+/// The rows of a list: the first array of the envelope; none where it is empty.
+pub fn rows(inner: &Value) -> Vec<Value> {
+    let Value::Object(fields) = inner else { return Vec::new() };
+    fields
+        .iter()
+        .filter(|(name, _)| *name != "uuidList")
+        .find_map(|(_, value)| value.as_array().cloned())
+        .unwrap_or_else(Vec::new)
+}
+
+/// The number of matches before paging, if the answer tells.
+pub fn count(inner: &Value) -> Option<u64> {
+    inner.get("count").and_then(Value::as_u64)
+}
+
+/// The text of one row of a list, as it came (mended).
+pub fn raw_row(body: &[u8], index: usize) -> Option<String> {
+    let text = mend(body).ok()?;
+    let all: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&text).ok()?;
+    let (_, inner) = all.into_iter().find(|(name, _)| name.ends_with("response"))?;
+    let inner: BTreeMap<String, Box<RawValue>> = serde_json::from_str(inner.get()).ok()?;
+    inner.into_values().find_map(|value| {
+        let rows: Vec<Box<RawValue>> = serde_json::from_str(value.get()).ok()?;
+        rows.get(index).map(|row| row.get().to_owned())
+    })
+}
+
+/// A field as text: strings as they are, numbers in their own digits, flags as true or false.
+pub fn text(row: &Value, field: &str) -> Option<String> {
+    match row.get(field)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}

@@ -1,0 +1,284 @@
+//! `/billing` and `/billing/customers/{id}`: the month to date, or a closed month.
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+
+use super::shell::{Page, Visitor, encode, see_other};
+use super::{findings, show, texts};
+use crate::money::{Exact, Money};
+use crate::web::api::month::MonthQuery;
+use crate::web::error::ApiError;
+use crate::web::month::{MonthAsk, MonthView, Progress, load_view};
+use crate::web::reach::load_customers;
+use crate::web::state::State;
+
+/// The visitor's own month: their only customer's, else the list of those they reach.
+pub async fn own(
+    state: web::Data<State>,
+    visitor: Visitor,
+    query: web::Query<MonthQuery>,
+) -> HttpResponse {
+    if visitor.is_staff() {
+        return see_other(&visitor.link("/billing/customers"));
+    }
+    match only_customer(&state, &visitor).await {
+        Ok(Some(id)) => visitor.page(build(&state, &visitor, id, query.into_inner()).await),
+        Ok(None) => see_other(&visitor.link("/billing/customers")),
+        Err(error) => visitor.page(Err(error)),
+    }
+}
+
+/// A customer's month.
+pub async fn of_customer(
+    state: web::Data<State>,
+    visitor: Visitor,
+    id: web::Path<String>,
+    query: web::Query<MonthQuery>,
+) -> HttpResponse {
+    visitor.page(build(&state, &visitor, id.into_inner(), query.into_inner()).await)
+}
+
+/// The one customer that the visitor reaches; with a narrowed page, the one whose owner it is.
+async fn only_customer(state: &State, visitor: &Visitor) -> Result<Option<String>, ApiError> {
+    let now = state.now();
+    let mut conn = state.app.db.read().await?;
+    let mut reached = load_customers(&mut conn, visitor.scope(), now).await?;
+    if let Some(only) = visitor.only() {
+        let mut kept = Vec::new();
+        for row in reached {
+            let owners = crate::web::api::customers::load_owners(&mut conn, &row, now).await?;
+            if owners.iter().any(|owner| only.contains(owner)) {
+                kept.push(row);
+            }
+        }
+        reached = kept;
+    }
+    Ok(match reached.as_slice() {
+        [one] => Some(one.customer.id.0.clone()),
+        _ => None,
+    })
+}
+
+async fn build(
+    state: &State,
+    visitor: &Visitor,
+    customer: String,
+    query: MonthQuery,
+) -> Result<Page, ApiError> {
+    let ask = MonthAsk {
+        customer,
+        period: query.period.map(|label| label.parse()).transpose()?,
+        agreement: query.agreement.map(crate::ids::AgreementId),
+        only: visitor.only(),
+    };
+    let scope = visitor.scope().clone();
+    let view = state.offload(move |app| async move { load_view(&app, &scope, ask).await }).await?;
+    let live = view.progress != Progress::Complete;
+    let body = html! {
+        (steps(visitor, &view))
+        div data-live[live] {
+            h1 { (view.customer.details.name) " · " (view.period.label) }
+            (totals(visitor, &view))
+            (standing(visitor, &view))
+            @if view.parts.is_empty() {
+                p.quiet { (visitor.text(texts::NO_USAGE)) }
+            } @else {
+                (days(visitor, &view))
+                div.columns {
+                    (categories(visitor, &view))
+                    (projects(visitor, &view))
+                }
+                (resources(visitor, &view))
+            }
+            (holds(visitor, &view))
+        }
+    };
+    let title = format!("{} {}", visitor.text(texts::TO_DATE), view.period.label);
+    Ok(Page { title, body, live })
+}
+
+/// Links to the month before and after, and to the invoices of this one.
+fn steps(visitor: &Visitor, view: &MonthView) -> Markup {
+    let id = encode(&view.customer.id.0);
+    let month = |label: crate::period::PeriodLabel| {
+        visitor.link(&format!("/billing/customers/{id}?period={label}"))
+    };
+    html! {
+        nav.steps {
+            a rel="prev" href=(month(view.period.label.previous())) {
+                "← " (visitor.text(texts::EARLIER))
+            }
+            a href=(visitor.link(&format!("/billing/invoices?customer={id}"))) {
+                (visitor.text(texts::INVOICES))
+            }
+            @if view.progress != Progress::Running {
+                a rel="next" href=(month(view.period.label.next())) {
+                    (visitor.text(texts::LATER)) " →"
+                }
+            }
+        }
+    }
+}
+
+fn totals(visitor: &Visitor, view: &MonthView) -> Markup {
+    let language = visitor.language;
+    let document = &view.month.document;
+    let money = |minor| show::money(Money { minor, currency: document.currency }, language);
+    html! {
+        div.figures {
+            div.figure.card {
+                span.label { (visitor.text(
+                    if view.whole { texts::TOTAL_NET } else { texts::YOUR_PART })) }
+                span.value { (show::money(view.net, language)) }
+            }
+            @if view.whole {
+                div.figure.card {
+                    span.label { (visitor.text(texts::VAT)) }
+                    span.value { (money(document.tax_minor)) }
+                }
+                div.figure.card {
+                    span.label { (visitor.text(texts::TOTAL_GROSS)) }
+                    span.value { (money(document.gross_minor)) }
+                }
+            }
+        }
+    }
+}
+
+/// How final the figures are; missing usage is said, never shown as zero.
+fn standing(visitor: &Visitor, view: &MonthView) -> Markup {
+    let (text, class) = match view.progress {
+        Progress::Running => (texts::RUNNING, "notice"),
+        Progress::Incomplete => (texts::INCOMPLETE, "notice warning"),
+        Progress::Complete => (texts::COMPLETE, "notice good"),
+    };
+    html! {
+        p class=(class) {
+            (visitor.text(text))
+            @if view.progress != Progress::Complete {
+                " " (visitor.text(texts::COMPLETE_UNTIL)) " "
+                time { (show::instant(view.complete_until)) } "."
+            }
+            @if !view.whole { " " (visitor.text(texts::PARTIAL)) }
+        }
+    }
+}
+
+const BARS_WIDTH: i64 = 720;
+const BARS_HEIGHT: i64 = 120;
+
+/// A bar for each day, as SVG, and the same as a table for who reads or listens.
+fn days(visitor: &Visitor, view: &MonthView) -> Markup {
+    let digits = view.net.currency.exponent();
+    let greatest = view.days.iter().map(|(_, amount)| amount).max();
+    let Some(greatest) = greatest.filter(|amount| amount.is_positive()) else {
+        return html! {};
+    };
+    let count = i64::try_from(view.days.len()).unwrap_or(1).max(1);
+    let step = (BARS_WIDTH / count).max(2);
+    let money =
+        |amount: &Exact| format!("{} {}", amount.to_text_rounded(digits), view.net.currency);
+    html! {
+        section {
+            h2 { (visitor.text(texts::BY_DAY)) }
+            svg.bars role="img" viewBox=(format!("0 0 {BARS_WIDTH} {BARS_HEIGHT}"))
+                preserveAspectRatio="none" aria-label=(visitor.text(texts::BY_DAY)) {
+                @for (index, (day, amount)) in (0..).zip(&view.days) {
+                    @let height = bar_height(amount, greatest);
+                    rect x=(index * step) y=(BARS_HEIGHT - height) width=(step - 1)
+                        height=(height) { title { (day) ": " (money(amount)) } }
+                }
+            }
+            details {
+                summary { (visitor.text(texts::BY_DAY)) }
+                table.list {
+                    thead { tr {
+                        th scope="col" { (visitor.text(texts::DAY)) }
+                        th.number scope="col" { (visitor.text(texts::AMOUNT)) }
+                    } }
+                    tbody { @for (day, amount) in &view.days { tr {
+                        td { (show::date(day, visitor.language)) }
+                        td.number { (money(amount)) }
+                    } } }
+                }
+            }
+        }
+    }
+}
+
+/// Whole units of height for an amount; the greatest fills the chart.
+fn bar_height(amount: &Exact, greatest: &Exact) -> i64 {
+    let share = amount.mul_int(i128::from(BARS_HEIGHT)).divided_by(greatest);
+    let height = share.and_then(|share| share.floor_and_half().0.to_i64());
+    height.unwrap_or(0).clamp(0, BARS_HEIGHT)
+}
+
+fn categories(visitor: &Visitor, view: &MonthView) -> Markup {
+    html! {
+        section {
+            h2 { (visitor.text(texts::BY_CATEGORY)) }
+            table.list { tbody {
+                @for (category, net) in &view.by_category { tr {
+                    th scope="row" { (visitor.text(show::category(*category))) }
+                    td.number { (show::money(*net, visitor.language)) }
+                } }
+            } }
+        }
+    }
+}
+
+fn projects(visitor: &Visitor, view: &MonthView) -> Markup {
+    html! {
+        section {
+            h2 { (visitor.text(texts::BY_PROJECT)) }
+            table.list { tbody {
+                @for (project, net) in &view.by_project { tr {
+                    th scope="row" {
+                        @match project {
+                            Some(project) => { (project) }
+                            None => { span.quiet { (visitor.text(texts::NO_PROJECT)) } }
+                        }
+                    }
+                    td.number { (show::money(*net, visitor.language)) }
+                } }
+            } }
+        }
+    }
+}
+
+/// Rows of the page's list of resources; the API has all.
+const RESOURCES_MAX: usize = 200;
+
+fn resources(visitor: &Visitor, view: &MonthView) -> Markup {
+    html! {
+        section {
+            h2 { (visitor.text(texts::BY_RESOURCE)) }
+            table.list {
+                thead { tr {
+                    th scope="col" { (visitor.text(texts::RESOURCE)) }
+                    th scope="col" { (visitor.text(texts::METER)) }
+                    th.number scope="col" { (visitor.text(texts::NET)) }
+                } }
+                tbody {
+                    @for ((name, meter), net) in view.by_resource.iter().take(RESOURCES_MAX) { tr {
+                        td { (name) }
+                        td { (meter) }
+                        td.number { (show::money(*net, visitor.language)) }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+fn holds(visitor: &Visitor, view: &MonthView) -> Markup {
+    html! {
+        @if !view.holds.is_empty() {
+            section.notice.warning {
+                h2 { (visitor.text(texts::HELD)) }
+                p { (visitor.text(texts::HELD_WHY)) }
+                (findings::table(visitor, &view.holds))
+            }
+        }
+    }
+}
