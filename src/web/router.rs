@@ -99,8 +99,7 @@ fn api_routes() -> Vec<RouteEntry> {
 fn page_routes() -> Vec<RouteEntry> {
     vec![
         route!(GET "/", Public, pages::home),
-        route!(GET "/assets/billow.css", Public, assets::css),
-        route!(GET "/assets/billow.js", Public, assets::script),
+        route!(GET "/assets/{name}", Public, assets::show),
         route!(GET "/sign-in", Public, pages::sign_in::show),
         route!(POST "/sign-in", Public, pages::sign_in::submit),
         route!(POST "/sign-out", Public, pages::sign_in::sign_out),

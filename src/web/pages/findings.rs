@@ -5,10 +5,10 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::shell::{Page, Visitor, encode};
-use super::show;
 use super::texts::{self, Text};
 use crate::finding::decision::Decision;
 use crate::finding::{Finding, FindingState};
+use crate::present::format;
 use crate::web::api::findings::{FindingQuery, Verdict, decide_one, load_one, load_page};
 use crate::web::error::ApiError;
 use crate::web::extract::Paging;
@@ -98,8 +98,8 @@ pub fn table(visitor: &Visitor, findings: &[Finding]) -> Markup {
                             @if is_stored(finding) { a href=(href) { (finding.message) } }
                             @else { (finding.message) }
                         }
-                        td { (finding.meter) }
-                        td { (show::instant(finding.span.from)) }
+                        td { (format::meter(&finding.meter, visitor.language)) }
+                        td { (format::instant(finding.span.from, visitor.language)) }
                         td { span.tag { (visitor.text(state_text(finding.state))) } }
                     }
                 }
@@ -137,7 +137,7 @@ async fn build_one(state: &State, visitor: &Visitor, id: &str) -> Result<Page, A
                 dt { (visitor.text(texts::RESOURCE)) } dd { (finding.resource) }
                 dt { (visitor.text(texts::METER)) } dd { (finding.meter) }
                 dt { (visitor.text(texts::SPAN)) }
-                dd { (show::instant(finding.span.from)) " – " (show::instant(finding.span.until)) }
+                dd { (format::instant(finding.span.from, visitor.language)) " – " (format::instant(finding.span.until, visitor.language)) }
             }
             pre { (super::line::pretty(&finding.detail)) }
         }
@@ -193,8 +193,7 @@ pub async fn decide(
         };
         let verdict = Verdict { decision, reason: &form.reason };
         let actor = visitor.caller.actor();
-        let once =
-            Idempotency::of(&request, &form.key, &verdict.hashed(), &actor.0, state.now())?;
+        let once = Idempotency::of(&request, &form.key, &verdict.hashed(), &actor.0, state.now())?;
         decide_one(&state, &visitor.caller, &id, verdict, &once).await
     };
     match made.await {

@@ -17,7 +17,7 @@ async fn every_answer_carries_the_policy() {
         "/api/v1/nothing",
         "/sign-in",
         "/nothing",
-        "/assets/billow.css",
+        "/assets/billow.js",
         "/api/v1/invoices?limit=x",
         "/billing/customers",
     ];
@@ -203,10 +203,8 @@ async fn the_reference_lists_the_routes() {
     let kept = std::fs::read_to_string(path).expect("docs/api.md");
     let (before, rest) = kept.split_once("BILLOW_UPDATE_DOCS=1 -->\n").expect("the routes' start");
     let (_, after) = rest.split_once("<!-- end of routes -->").expect("the routes' end");
-    let made = format!(
-        "{before}BILLOW_UPDATE_DOCS=1 -->\n{}<!-- end of routes -->{after}",
-        route_table()
-    );
+    let made =
+        format!("{before}BILLOW_UPDATE_DOCS=1 -->\n{}<!-- end of routes -->{after}", route_table());
     if std::env::var_os("BILLOW_UPDATE_DOCS").is_some() {
         std::fs::write(path, &made).expect("write docs/api.md");
     } else {
