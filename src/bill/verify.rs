@@ -79,6 +79,19 @@ pub async fn verify(
         progress(index + 1, rows.len());
     }
     verifier.result.documents = rows.len();
+    for end in store::load_series_ends(&mut conn).await? {
+        let last = rows
+            .iter()
+            .filter(|row| row.seller == end.seller && row.series == end.series)
+            .filter(|row| row.year == end.year)
+            .map(|row| row.sequence)
+            .max();
+        if last.unwrap_or(0) < end.last_number {
+            let number = format!("{}-{}-{:05}", end.series, end.year, end.last_number);
+            let what = "the last document of its series and year is missing".to_owned();
+            verifier.note(&number, Verdict::Tampered, what);
+        }
+    }
     let balances = crate::ledger::store::load_balances(&mut conn, None).await?;
     let mut sums: BTreeMap<String, i64> = BTreeMap::new();
     for (_, currency, minor) in balances {
