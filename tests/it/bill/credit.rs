@@ -68,10 +68,10 @@ async fn more_than_a_line_has_is_refused() {
     let (shop, _) = shop().await;
     let error = credit(&shop, CreditRequest::Lines(vec![(1, Some(4168))])).await;
     let text = error.expect_err("too much").to_string();
-    assert_eq!(
-        text,
-        "INV-2025-00001 line 1: 41.68 is more than the 41.67 that is left to credit"
-    );
+    assert_eq!(text, "INV-2025-00001 line 1: 41.68 is more than the 41.67 that is left to credit");
     let error = credit(&shop, CreditRequest::Lines(vec![(5, None)])).await;
-    assert_eq!(error.expect_err("no line").to_string(), "INV-2025-00001 has no line 5: it has lines 1 to 4");
+    assert_eq!(
+        error.expect_err("no line").to_string(),
+        "INV-2025-00001 has no line 5: it has lines 1 to 4"
+    );
 }

@@ -76,10 +76,16 @@ async fn a_run_issues_in_the_order_of_customers_and_only_once() {
 async fn verify_names_what_was_changed_by_hand() {
     for (change, number) in [
         ("UPDATE invoice SET gross_minor = gross_minor + 1 WHERE sequence = 2", "INV-2025-00002"),
-        ("UPDATE invoice SET document = REPLACE(document, 'Customer 2', 'Customer X') \
-          WHERE sequence = 2", "INV-2025-00002"),
-        ("UPDATE charge SET part = REPLACE(part, '7200', '7201') WHERE invoice_id = \
-          (SELECT id FROM invoice WHERE sequence = 3)", "INV-2025-00003"),
+        (
+            "UPDATE invoice SET document = REPLACE(document, 'Customer 2', 'Customer X') \
+          WHERE sequence = 2",
+            "INV-2025-00002",
+        ),
+        (
+            "UPDATE charge SET part = REPLACE(part, '7200', '7201') WHERE invoice_id = \
+          (SELECT id FROM invoice WHERE sequence = 3)",
+            "INV-2025-00003",
+        ),
         ("UPDATE usage_record SET quantity = '721' WHERE resource = 'v1'", "INV-2025-00001"),
         ("DELETE FROM invoice WHERE sequence = 2", "INV-2025-00003"),
         ("DELETE FROM invoice WHERE sequence = 3", "INV-2025-00003"),

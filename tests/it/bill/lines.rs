@@ -88,7 +88,7 @@ async fn ten_records_of_150_fill_one_pool() {
 
 #[tokio::test]
 async fn an_allotment_is_pooled_and_used_once() {
-    let prices = format!("{}included = \"750\"\ntier_scope = \"account\"\n", hourly("0.02"));
+    let prices = format!("{}included = \"750\"\nscope = \"account\"\n", hourly("0.02"));
     let shop = open(sqlite().await, Opening::default(), &prices).await;
     let october = ("2025-10-01T00:00:00Z", "2025-11-01T00:00:00Z");
     shop.used("vm_running", "v1", october, "744").await;
@@ -163,6 +163,7 @@ async fn tax_is_computed_on_the_base_and_lines_are_cut_by_resource() {
 async fn reverse_charge_has_no_tax_and_a_reason() {
     let customer: fn(&mut billow::customer::CustomerDetails) = |details| {
         details.tax_category = Some(TaxCategory::AE);
+        details.tax_reason = Some("Reverse charge".to_owned());
         details.vat_id = Some("FR12345678901".to_owned());
     };
     let opening = Opening { customer, ..Opening::default() };
@@ -206,6 +207,7 @@ async fn usage_without_a_price_holds_and_a_price_ends_it() {
 #[tokio::test]
 async fn a_period_that_is_not_over_is_held() {
     let shop = shop(&hourly("0.10")).await;
+    shop.at("2025-10-02T00:00:00Z");
     shop.used("vm_running", "v1", SEPTEMBER, "720").await;
     shop.at("2025-10-03T23:59:59Z");
     assert!(!shop.run("2025-09").await.drafts[0].holds.is_empty());

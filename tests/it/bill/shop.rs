@@ -14,8 +14,8 @@ use billow::collect::record::{Attributes, RecordKey, RecordKind, StoredRecord};
 use billow::collect::store::{attribute_set_id, save_attribute_sets, save_records};
 use billow::config::Config;
 use billow::customer::{
-    Change, CustomerDetails, NewAgreement, NewCustomer, NewSeller, OwnerMapping, SellerDetails, map_owner,
-    save_customer, save_seller,
+    Change, CustomerDetails, NewAgreement, NewCustomer, NewSeller, OwnerMapping, SellerDetails,
+    map_owner, save_customer, save_seller,
 };
 use billow::ids::{CustomerId, IdMaker, OwnerRef, SellerId, SourceName};
 use billow::money::{Currency, Money};
@@ -82,7 +82,8 @@ pub async fn open(db: Db, opening: Opening<'_>, prices: &str) -> Shop {
     let mut tx = app.db.begin().await.expect("begin");
     let details = seller_details(&opening);
     let currency = details.currency;
-    let new = NewSeller { code: "provider".to_owned(), parent: None, domain: None, details, from: 0 };
+    let new =
+        NewSeller { code: "provider".to_owned(), parent: None, domain: None, details, from: 0 };
     let seller = save_seller(&mut tx, new, &change).await.expect("seller");
     let mut customers = Vec::new();
     for number in 1..=opening.customers {
@@ -97,12 +98,8 @@ pub async fn open(db: Db, opening: Opening<'_>, prices: &str) -> Shop {
         };
         let new = NewCustomer { details, from: 0, agreement: Some(agreement) };
         let id = save_customer(&mut tx, new, &change).await.expect("customer");
-        let mapping = OwnerMapping {
-            owner: owner(number),
-            customer: id.clone(),
-            from: 0,
-            until: i64::MAX,
-        };
+        let mapping =
+            OwnerMapping { owner: owner(number), customer: id.clone(), from: 0, until: i64::MAX };
         map_owner(&mut tx, &mapping, &change).await.expect("mapping");
         customers.push(id);
     }
@@ -119,10 +116,8 @@ impl Shop {
 
     /// Applies a version of the book from an instant on; `prices` are its `[[price]]` tables.
     pub async fn price(&self, from: &str, prices: &str) {
-        let text = format!(
-            "[book]\ncode = \"standard\"\ncurrency = \"{}\"\n{prices}",
-            self.currency
-        );
+        let text =
+            format!("[book]\ncode = \"standard\"\ncurrency = \"{}\"\n{prices}", self.currency);
         let book = book::parse(&text, "standard.toml").unwrap_or_else(|e| panic!("{e}"));
         let ids = IdMaker::new(self.clock.as_ref());
         let at = self.app.clock.now_seconds();
