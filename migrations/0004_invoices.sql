@@ -79,6 +79,7 @@ CREATE TABLE invoice (
 );
 CREATE INDEX invoice_by_customer ON invoice (seller_id, customer_id, issued_at, id);
 CREATE INDEX invoice_by_time ON invoice (issued_at, id);
+CREATE INDEX invoice_by_seller ON invoice (seller_id, issued_at, id);
 CREATE INDEX invoice_by_agreement ON invoice (seller_id, agreement_id, period);
 
 -- Whose usage is on a document: decides who sees it.
@@ -89,6 +90,8 @@ CREATE TABLE invoice_owner (
     owner TEXT NOT NULL,
     PRIMARY KEY (seller_id, invoice_id, source, owner)
 );
+
+CREATE INDEX invoice_owner_by_owner ON invoice_owner (source, owner);
 
 -- Contact data apart, so that it can be erased while the chain still verifies.
 CREATE TABLE invoice_contact (

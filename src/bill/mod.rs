@@ -5,6 +5,7 @@
 
 pub mod change;
 pub mod credit;
+pub mod days;
 pub mod document;
 pub mod draft;
 pub mod explain;
@@ -14,6 +15,7 @@ pub mod issue;
 pub mod month;
 mod parts;
 pub mod run;
+pub mod stake;
 pub mod statement;
 pub mod store;
 pub mod tax;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::days::{DayAmount, by_day};
 use super::document::{ChargePart, InvoiceDocument};
 use super::draft::{Correction, DraftInput, Drafted, draft};
 use super::facts::{Histories, load_facts};
@@ -47,6 +48,8 @@ pub struct Month {
     /// A draft with lines, taxes, totals and breakdowns; no number, no dates of issue.
     pub document: InvoiceDocument,
     pub parts: Vec<ChargePart>,
+    /// What each local day adds, by owner; for charts.
+    pub days: Vec<DayAmount>,
     /// Open findings that hold it, unpriced usage among them.
     pub holds: Vec<Finding>,
     /// For `--explain`.
@@ -102,7 +105,6 @@ pub(super) async fn gather(
     }
     histories.load(conn, &records, request.known_at).await?;
     let mut facts = load_facts(conn, histories, &records, &customer.id).await?;
-    let own = records.len();
     if versions.iter().flat_map(|v| &v.prices).any(|p| p.tier_scope == TierScope::SellerPool) {
         let others = load_pool(conn, request, histories, span).await?;
         for (record, its_facts) in others {
@@ -126,12 +128,6 @@ pub(super) async fn gather(
         customer: &customer.id,
     });
     holds.extend(unpriced_holds(&rating.unpriced, request.known_at));
-    for (index, hours) in &metering.running_beyond_allocated {
-        if *index < own && !accepted(&holds, &records[*index]) {
-            holds.push(beyond_hold(&records[*index], hours, request.known_at));
-        }
-    }
-    records.truncate(own.max(records.len()));
     let complete_until = complete_until(conn).await?;
     Ok(Gathered { seller, customer, cycle, records, versions, rating, holds, complete_until })
 }
@@ -166,7 +162,9 @@ pub(super) fn finish(
             draft(input(&[], Vec::new())).map_err(|e| StoreError::Conflict(e.to_string()))?
         }
     };
+    let days = by_day(&rating.charges, cycle.zone());
     Ok(Month {
+        days,
         seller,
         customer,
         cycle,
@@ -320,28 +318,6 @@ fn unpriced_hold(group: &[&Unpriced], known_at: i64) -> Finding {
         }),
         ..hold("unpriced", &first.facts.owner, span, message, known_at)
     }
-}
-
-fn beyond_hold(record: &StoredRecord, hours: &Exact, known_at: i64) -> Finding {
-    let span = Span::new(record.key.from, record.until);
-    let message = format!(
-        "the machine ran {} h longer than it was allocated in this window",
-        hours.to_text_rounded(6)
-    );
-    Finding {
-        meter: record.key.meter.clone(),
-        resource: record.key.resource.clone(),
-        ..hold("running_beyond_allocated", &record.key.owner, span, message, known_at)
-    }
-}
-
-/// Whether `collect` has noted the same doubt already, so that it is decided there.
-fn accepted(holds: &[Finding], record: &StoredRecord) -> bool {
-    holds.iter().any(|hold| {
-        hold.rule == "running_beyond_allocated"
-            && hold.resource == record.key.resource
-            && hold.span.contains(record.key.from)
-    })
 }
 
 fn tax_hold(customer: &Customer, request: &MonthRequest<'_>, message: &str) -> Finding {

@@ -1,6 +1,6 @@
 //! SQL of drafts, issued documents, charges, series and the hash chain.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Executor, Row};
 
@@ -43,8 +43,12 @@ pub struct InvoiceFilter {
     pub limit: u32,
 }
 
-/// Rows read at a time while a scope is applied.
-const PAGE_ROWS: i64 = 200;
+/// Key of a row in lists, newest first: `(issued_at, id)`.
+type Place = (i64, String);
+
+fn place_of(row: &InvoiceRow) -> Place {
+    (row.issued_at, row.id.0.clone())
+}
 
 /// Issued documents within a scope, newest first.
 pub async fn load_invoices(
@@ -52,40 +56,128 @@ pub async fn load_invoices(
     scope: &Scope,
     filter: &InvoiceFilter,
 ) -> Result<Vec<InvoiceRow>, StoreError> {
-    let mut found: Vec<InvoiceRow> = Vec::new();
-    let mut after = filter.after.clone();
-    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-    let rows = match scope {
-        Scope::Provider => i64::from(filter.limit.max(1)),
-        Scope::Sellers(_) | Scope::Owners { .. } => PAGE_ROWS,
-    };
-    loop {
-        let page = load_page(conn, filter, after.as_ref(), rows).await?;
-        let full = i64::try_from(page.len()).is_ok_and(|length| length == rows);
-        for row in page {
-            after = Some((row.issued_at, row.id.0.clone()));
-            let owners = match scope {
-                Scope::Owners { .. } => load_owners(conn, &row.seller_id, &row.id).await?,
-                Scope::Provider | Scope::Sellers(_) => BTreeSet::new(),
-            };
-            if scope.sees_invoice(&row.seller_id, &row.customer_id, &owners) {
-                found.push(row);
-                if found.len() == limit {
-                    return Ok(found);
+    let after = filter.after.as_ref();
+    let mut found = match scope {
+        Scope::Provider => load_page(conn, filter, after).await?,
+        Scope::Sellers(sellers) => {
+            let mut found = Vec::new();
+            for seller in sellers {
+                if filter.seller.as_ref().is_none_or(|wanted| wanted == seller) {
+                    let own = InvoiceFilter { seller: Some(seller.clone()), ..filter.clone() };
+                    found.extend(load_page(conn, &own, after).await?);
                 }
             }
+            found
         }
-        if !full {
-            return Ok(found);
+        Scope::Owners { owners, contact_of } => {
+            load_of_owners(conn, (owners, contact_of), filter).await?
         }
+    };
+    found.sort_by_key(|row| std::cmp::Reverse(place_of(row)));
+    found.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// A document found by some of its owners.
+struct Owned {
+    row: InvoiceRow,
+    /// How many of the caller's owners are on it.
+    matched: i64,
+    /// How many owners are on it in all.
+    owners: i64,
+    /// The caller is a contact of its customer.
+    contact: bool,
+}
+
+/// What a user of the orchestrator sees: documents all of whose owners are theirs, and those of
+/// customers that name them. Read owner by owner, so that it costs nothing that others have many.
+async fn load_of_owners(
+    conn: &mut Conn,
+    (owners, contact_of): (&BTreeSet<OwnerRef>, &BTreeSet<CustomerId>),
+    filter: &InvoiceFilter,
+) -> Result<Vec<InvoiceRow>, StoreError> {
+    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+    let mut seen: Vec<InvoiceRow> = Vec::new();
+    let mut after = filter.after.clone();
+    loop {
+        let mut found: BTreeMap<Place, Owned> = BTreeMap::new();
+        // Below the greatest last place of a full page, other owners' rows may be missing.
+        let mut horizon: Option<Place> = None;
+        for owner in owners {
+            let rows = load_owned(conn, owner, filter, after.as_ref()).await?;
+            if rows.len() >= limit {
+                horizon = horizon.max(rows.last().map(|owned| place_of(&owned.row)));
+            }
+            for owned in rows {
+                let place = place_of(&owned.row);
+                found.entry(place).and_modify(|one| one.matched += 1).or_insert(owned);
+            }
+        }
+        for customer in contact_of {
+            if filter.customer.as_ref().is_some_and(|wanted| wanted != customer) {
+                continue;
+            }
+            let own = InvoiceFilter { customer: Some(customer.clone()), ..filter.clone() };
+            let rows = load_page(conn, &own, after.as_ref()).await?;
+            if rows.len() >= limit {
+                horizon = horizon.max(rows.last().map(place_of));
+            }
+            for row in rows {
+                let new = |row| Owned { row, matched: 0, owners: 1, contact: true };
+                let place = place_of(&row);
+                found.entry(place).and_modify(|one| one.contact = true).or_insert_with(|| new(row));
+            }
+        }
+        let decided = found.into_iter().rev();
+        let decided = decided.take_while(|(place, _)| horizon.as_ref().is_none_or(|h| place >= h));
+        let visible = decided.filter(|(_, one)| one.contact || one.matched == one.owners);
+        seen.extend(visible.map(|(_, one)| one.row));
+        if horizon.is_none() || seen.len() >= limit {
+            return Ok(seen);
+        }
+        after = horizon;
     }
+}
+
+async fn load_owned(
+    conn: &mut Conn,
+    owner: &OwnerRef,
+    filter: &InvoiceFilter,
+    after: Option<&Place>,
+) -> Result<Vec<Owned>, StoreError> {
+    let sql = "SELECT i.seller_id, i.id, i.kind, i.number, i.customer_id, i.period, \
+               i.issue_date, i.issued_at, i.currency, i.net_minor, i.tax_minor, i.gross_minor, \
+               i.customer_name, i.due_date, (SELECT COUNT(*) FROM invoice_owner a \
+                 WHERE a.seller_id = i.seller_id AND a.invoice_id = i.id) \
+               FROM invoice_owner o JOIN invoice i \
+                 ON i.seller_id = o.seller_id AND i.id = o.invoice_id \
+               WHERE o.source = $1 AND o.owner = $2 AND ($3 = '' OR i.customer_id = $3) \
+                 AND ($4 = '' OR i.seller_id = $4) AND ($5 = '' OR i.period = $5) \
+                 AND (i.issued_at < $6 OR (i.issued_at = $6 AND i.id < $7)) \
+               ORDER BY i.issued_at DESC, i.id DESC LIMIT $8";
+    let (at, id) = after.cloned().unwrap_or((i64::MAX, String::new()));
+    let query = sqlx::query(sql)
+        .bind(owner.source.0.clone())
+        .bind(owner.id.clone())
+        .bind(filter.customer.as_ref().map_or_else(String::new, |id| id.0.clone()))
+        .bind(filter.seller.as_ref().map_or_else(String::new, |id| id.0.clone()))
+        .bind(filter.period.clone().unwrap_or_else(String::new))
+        .bind(at)
+        .bind(id)
+        .bind(i64::from(filter.limit));
+    let rows = conn.fetch_all(query).await?;
+    rows.iter()
+        .map(|row| {
+            let owners = row.try_get(14)?;
+            Ok(Owned { row: invoice_row(row)?, matched: 1, owners, contact: false })
+        })
+        .collect()
 }
 
 async fn load_page(
     conn: &mut Conn,
     filter: &InvoiceFilter,
-    after: Option<&(i64, String)>,
-    rows: i64,
+    after: Option<&Place>,
 ) -> Result<Vec<InvoiceRow>, StoreError> {
     let sql = "SELECT seller_id, id, kind, number, customer_id, period, issue_date, issued_at, \
                currency, net_minor, tax_minor, gross_minor, customer_name, due_date FROM invoice \
@@ -107,7 +199,7 @@ async fn load_page(
         .bind(at)
         .bind(at)
         .bind(id)
-        .bind(rows);
+        .bind(i64::from(filter.limit));
     let rows = conn.fetch_all(query).await?;
     rows.iter().map(invoice_row).collect()
 }

@@ -139,7 +139,7 @@ fn read(root: &Table<'_>, text: &str, problems: &mut Problems) -> Option<Book> {
             None
         }
     };
-    let header = head.map(|head| read_header(&head, problems)).unwrap_or_default();
+    let header = head.map_or_else(Header::default, |head| read_header(&head, problems));
     let mut placed = Vec::new();
     match root.tables("price", problems) {
         Field::Given(tables, _) => {
@@ -212,9 +212,9 @@ fn read_header(head: &Table<'_>, problems: &mut Problems) -> Header {
         }
     };
     let month = book_price::read_month(head, problems).given();
-    let imported_meters = head.texts("imported_meters", problems).given().unwrap_or_else(Vec::new);
+    let imported = head.texts("imported_meters", problems).given();
     let mut meters = Vec::new();
-    for (meter, offset) in imported_meters {
+    for (meter, offset) in imported.into_iter().flatten() {
         if crate::meter::meter_of(&meter).is_some() {
             let message = format!("meter {meter:?} is built in");
             problems.add(offset, message, "leave it out of imported_meters");

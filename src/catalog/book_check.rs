@@ -9,6 +9,7 @@ use super::price::{Conditions, Dimension, Price};
 pub(super) fn check(prices: &[Placed], problems: &mut Problems) {
     let mut codes: BTreeMap<&str, &Placed> = BTreeMap::new();
     let mut bases: BTreeMap<Vec<String>, &Placed> = BTreeMap::new();
+    let mut sizes: BTreeMap<(&str, &str), &Placed> = BTreeMap::new();
     for placed in prices {
         let price = &placed.price;
         if let Some(first) = codes.get(price.code.as_str()) {
@@ -17,6 +18,23 @@ pub(super) fn check(prices: &[Placed], problems: &mut Problems) {
             problems.add(placed.offset, message, "give every price a code of its own");
         } else {
             codes.insert(&price.code, placed);
+        }
+        if matches!(price.unit.dimension, Dimension::Gib | Dimension::Gb) {
+            let first = *sizes.entry((&price.component, &price.meter)).or_insert(placed);
+            if first.price.unit.dimension != price.unit.dimension {
+                let message = format!(
+                    "price {:?} counts by {}, and {:?} in line {} of the same component {:?} by {}",
+                    price.code,
+                    price.unit.name(),
+                    first.price.code,
+                    first.line,
+                    price.component,
+                    first.price.unit.name()
+                );
+                let hint = "count the sizes of a component by GiB or by GB, else both are charged";
+                problems.add(placed.offset, message, hint);
+                continue;
+            }
         }
         let basis = basis_of(price);
         if let Some(first) = bases.get(&basis) {
@@ -50,14 +68,14 @@ fn basis_of(price: &Price) -> Vec<String> {
     basis
 }
 
-/// Size in GiB and in GB is one dimension: both would charge the same bytes twice.
 fn dimension_word(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Resource => "resource",
         Dimension::Vcpu => "vcpu",
-        Dimension::RamGib => "ram",
+        Dimension::RamGib => "ram_gib",
         Dimension::Gpu => "gpu",
-        Dimension::Gib | Dimension::Gb => "size",
+        Dimension::Gib => "gib",
+        Dimension::Gb => "gb",
         Dimension::Iops => "iops",
         Dimension::Count => "count",
     }

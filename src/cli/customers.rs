@@ -241,6 +241,7 @@ async fn create(app: &App, args: SetArgs, out: Output) -> anyhow::Result<Exit> {
         None => 0,
     };
     let details: CustomerDetails = args.details.details(None)?;
+    refuse_unknown_book(&mut tx, args.price_book.as_deref(), now).await?;
     let price_book = args.price_book.unwrap_or_else(|| seller.details.price_book.clone());
     let currency = args.currency.unwrap_or(seller.details.currency);
     refuse_other_currency(&mut tx, &price_book, currency, now).await?;
@@ -286,6 +287,7 @@ async fn set(app: &App, args: SetArgs, out: Output) -> anyhow::Result<Exit> {
         };
         let agreements = load_customer_agreements(&mut tx, &customer.id, now).await?;
         let last = agreements.last().context("the customer has no agreement")?;
+        refuse_unknown_book(&mut tx, args.price_book.as_deref(), now).await?;
         let book = args.price_book.as_ref().unwrap_or(&last.price_book);
         let currency = args.currency.unwrap_or(last.currency);
         refuse_other_currency(&mut tx, book, currency, now).await?;
@@ -300,7 +302,8 @@ async fn set(app: &App, args: SetArgs, out: Output) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A price book and the agreement that names it have one currency.
+/// A price book and the agreement that names it have one currency. A book without a version
+/// has none yet.
 async fn refuse_other_currency(
     conn: &mut Conn,
     book: &str,
@@ -308,14 +311,23 @@ async fn refuse_other_currency(
     now: i64,
 ) -> anyhow::Result<()> {
     let rows = load_version_rows(conn, Some(book), now).await?;
-    let row = rows.last().with_context(|| {
-        format!("price book {book} has no version yet: apply it first with billow prices apply")
-    })?;
+    let Some(row) = rows.last() else { return Ok(()) };
     anyhow::ensure!(
         row.currency == currency.code(),
         "price book {book} is in {}, the agreement would be in {currency}: choose a book of \
          that currency",
         row.currency
+    );
+    Ok(())
+}
+
+/// A book that somebody names must have been applied: a mistyped one would price nothing.
+async fn refuse_unknown_book(conn: &mut Conn, book: Option<&str>, now: i64) -> anyhow::Result<()> {
+    let Some(book) = book else { return Ok(()) };
+    let rows = load_version_rows(conn, Some(book), now).await?;
+    anyhow::ensure!(
+        !rows.is_empty(),
+        "price book {book} has no version yet: apply it first with billow prices apply"
     );
     Ok(())
 }

@@ -75,7 +75,7 @@ async fn list(app: &App, out: Output) -> anyhow::Result<Exit> {
             seller.code.clone(),
             seller.details.name.clone(),
             parent_code(seller, &sellers).unwrap_or("").to_owned(),
-            seller.domain.as_ref().map(ToString::to_string).unwrap_or_default(),
+            seller.domain.as_ref().map_or_else(String::new, ToString::to_string),
             seller.details.currency.to_string(),
             seller.details.price_book.clone(),
             seller.details.time_zone.clone(),

@@ -11,13 +11,15 @@ pub const LOGO_BYTES_MAX: usize = 512 * 1024;
 /// Largest width and height in pixels.
 const LOGO_PIXELS_MAX: u32 = 3000;
 
+/// Memory that reading a logo may take, in bytes.
+const LOGO_MEMORY_MAX: usize = 64 * 1024 * 1024;
+
 /// Checks that bytes are a whole PNG that fits; the error says what is wrong.
 pub fn check_png(bytes: &[u8]) -> Result<(), String> {
     if bytes.len() > LOGO_BYTES_MAX {
         return Err(format!("it has {} bytes; {LOGO_BYTES_MAX} are allowed", bytes.len()));
     }
-    let mut limits = png::Limits::default();
-    limits.bytes = 64 * 1024 * 1024;
+    let limits = png::Limits { bytes: LOGO_MEMORY_MAX };
     let decoder = png::Decoder::new_with_limits(std::io::Cursor::new(bytes), limits);
     let mut reader = decoder.read_info().map_err(|error| format!("it is no PNG: {error}"))?;
     let (width, height) = (reader.info().width, reader.info().height);

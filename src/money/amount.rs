@@ -275,6 +275,19 @@ fn with_point(number: &BigInt, digits: usize) -> String {
     if digits == 0 { format!("{sign}{major}") } else { format!("{sign}{major}.{minor}") }
 }
 
+/// Reads digits that fit 64 bits, as nearly all do.
+fn small_decimal(major: &str, minor: &str) -> Option<Exact> {
+    if major.len() + minor.len() > 18 {
+        return None;
+    }
+    let mut number = 0_i64;
+    for digit in major.bytes().chain(minor.bytes()) {
+        number = number * 10 + i64::from(digit - b'0');
+    }
+    let scale = 10_i128.pow(u32::try_from(minor.len()).ok()?);
+    Some(Exact(Repr::Small(i128::from(number), scale)))
+}
+
 impl FromStr for Exact {
     type Err = NotDecimal;
 
@@ -291,6 +304,9 @@ impl FromStr for Exact {
             return Err(refuse());
         }
         let minor = if unsigned.contains('.') { minor } else { "" };
+        if let Some(small) = small_decimal(major, minor) {
+            return Ok(if text.starts_with('-') { small.negated() } else { small });
+        }
         let places = u32::try_from(minor.len()).map_err(|_| refuse())?;
         let all = format!("{major}{minor}");
         let number: BigInt = all.parse().map_err(|_| refuse())?;

@@ -259,7 +259,8 @@ impl<'a> Pools<'a> {
         let mut volume =
             Volume { total: state.position.clone(), own: state.own_position.clone(), last: number };
         let mut old = self.price(&gathered.runs[number]);
-        for next in self.runs_of[pool][state.done..].to_vec() {
+        let ahead = self.runs_of[pool][state.done..].to_vec();
+        for next in ahead {
             let run = &gathered.runs[next];
             let price = self.price(run);
             if !continues(old, price) {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ApiError;
 use super::reach::{self, Reach, Reached};
 use crate::app::App;
+use crate::bill::days::DayAmount;
 use crate::bill::document::ChargePart;
 use crate::bill::month::{Month, MonthRequest, load_month};
 use crate::customer::change::cycle_of;
@@ -148,7 +149,7 @@ fn view_of(
         period,
         agreement,
         by_resource: greatest_first(by_resource),
-        days: Vec::new(),
+        days: days_of(&month.days, &reach),
         parts,
         whole,
         net,
@@ -157,6 +158,18 @@ fn view_of(
         progress,
         month,
     })
+}
+
+/// The days' sums of what the caller sees. A pool's own charges are the whole customer's.
+fn days_of(days: &[DayAmount], reach: &Reach) -> Vec<(String, Exact)> {
+    let mut sums: BTreeMap<String, Exact> = BTreeMap::new();
+    for day in days {
+        let seen = day.owner.as_ref().map_or(reach.is_whole(), |owner| reach.sees(owner));
+        if seen {
+            sums.entry(day.day.clone()).or_insert(Exact::ZERO).add_assign(&day.amount);
+        }
+    }
+    sums.into_iter().collect()
 }
 
 /// The resource's name, or its id where it has none.

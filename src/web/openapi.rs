@@ -23,6 +23,8 @@ use super::auth::COOKIE;
         usage::list,
         invoices::list, invoices::show, invoices::lines, invoices::parts, invoices::pdf,
         invoices::html, invoices::csv, invoices::annex, explain::show,
+        credit_notes::create, statement::show,
+        drafts::list, drafts::show, drafts::approve, drafts::issue,
         findings::list, findings::show,
         catalog::list, price_books::list, price_books::show,
         health::live, health::ready, health::metrics, health::openapi,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bill::credit::CreditRequest;
 use crate::bill::run::draft_credit_note;
+use crate::bill::store;
 use crate::scope::Scope;
 use crate::store::StoreError;
 use crate::web::api::invoices::load_one;
@@ -78,6 +79,11 @@ pub async fn create(
         return Ok(response);
     }
     let (invoice, _) = load_one(&mut tx, &Scope::Provider, &id).await?;
+    let notes = store::load_notes(&mut tx, &invoice.seller_id, &invoice.id).await?;
+    if let Some(waiting) = notes.iter().find(|note| note.number.is_none()) {
+        let message = format!("draft {} on this invoice waits; issue it first", waiting.id);
+        return Err(ApiError::conflict("credit_note_waiting", message));
+    }
     let wanted = match body.lines {
         None => CreditRequest::Full,
         Some(lines) => {

@@ -535,12 +535,9 @@ pub async fn pdf(
         load_one(&mut conn, &caller.scope, &id).await?.0
     };
     let name = file_name(&document, "pdf");
-    let bytes = state
-        .offload(move |app| async move {
-            let made = file::pdf(&app, &document).await;
-            made.map_err(|error| ApiError::internal("make a PDF", &format!("{error:#}")))
-        })
-        .await?;
+    let bytes = file::pdf(&state.app, &document)
+        .await
+        .map_err(|error| ApiError::internal("make a PDF", &format!("{error:#}")))?;
     Ok(HttpResponse::Ok()
         .content_type("application/pdf")
         .insert_header((CONTENT_DISPOSITION, format!("inline; filename=\"{name}\"")))

@@ -1,7 +1,9 @@
 //! The JSON API under `/api/v1`, one file for each resource: request, response, handler.
 
 pub mod catalog;
+pub mod credit_notes;
 pub mod customers;
+pub mod drafts;
 pub mod explain;
 pub mod findings;
 pub mod health;
@@ -11,4 +13,5 @@ pub mod month;
 pub mod price_books;
 pub mod sellers;
 pub mod session;
+pub mod statement;
 pub mod usage;

@@ -4,6 +4,7 @@
 //! in the address say how a page looks and what it narrows to; links carry them on.
 
 pub mod customers;
+pub mod drafts;
 pub mod findings;
 pub mod frame;
 pub mod invoice;

@@ -4,7 +4,6 @@
 use billow::catalog::apply::{Applied, ApplyError, NewBook, apply};
 use billow::catalog::book::{Book, parse};
 use billow::customer::store::{AsOf, load_customer_agreements, load_customers};
-use billow::store::Db;
 use sqlx::{Executor, Row};
 
 use super::fake::{World, seconds};

@@ -254,6 +254,15 @@ const BOOKS: &[(&str, &[&str])] = &[
     ),
     (
         "[book]\ncode = \"b\"\ncurrency = \"EUR\"\n\
+         [[price]]\ncode = \"a\"\nmeter = \"volume\"\nunit = \"gib_month\"\namount = \"1\"\n\
+         [[price]]\ncode = \"c\"\nmeter = \"volume\"\nunit = \"gb_month\"\namount = \"1\"\n\
+         when = { storage_tag = \"ssd\" }",
+        &["book.toml:10:8: price \"c\" counts by gb_month, and \"a\" in line 5 of the same \
+           component \"storage\" by gib_month; count the sizes of a component by GiB or by GB, \
+           else both are charged"],
+    ),
+    (
+        "[book]\ncode = \"b\"\ncurrency = \"EUR\"\n\
          [[price]]\ncode = \"a\"\nmeter = \"vcp\"\nunit = \"hour\"\namount = 0.1\n\
          [[price]]\ncode = \"b\"\nmeter = \"vpc\"\nunit = \"gb\"\namount = \"-5\"",
         &[

@@ -4,6 +4,7 @@ mod apply;
 mod book_errors;
 mod book_format;
 mod book_fuzz;
+mod cli;
 pub mod fake;
 mod generate;
 mod suggest;

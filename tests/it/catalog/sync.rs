@@ -4,7 +4,6 @@
 use billow::catalog::store::{load_history, load_item_states, load_present_items};
 use billow::catalog::sync::sync;
 use billow::orchestrator::{CatalogItem, ItemKind};
-use billow::store::Db;
 
 use super::fake::{World, seconds};
 use crate::customer::stories;

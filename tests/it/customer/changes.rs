@@ -5,7 +5,6 @@ use billow::customer::change::change_terms;
 use billow::customer::store::{AsOf, load_customer_agreements, load_customer_by_number};
 use billow::customer::{CustomerError, NewSeller, NewTerms, move_customer, save_seller};
 use billow::ids::IdMaker;
-use billow::store::Db;
 use sqlx::{Executor, Row};
 
 use super::stories::{change, customer, pretend_issued, seller, seller_details, two_sellers};

@@ -9,7 +9,6 @@ use billow::customer::{
 };
 use billow::ids::IdMaker;
 use billow::period::Span;
-use billow::store::Db;
 
 use super::stories::{change, customer, seller, seller_details, two_sellers};
 use crate::catalog::fake::seconds;

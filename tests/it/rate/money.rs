@@ -143,7 +143,8 @@ proptest! {
     ) {
         let weights: Vec<Exact> = weights.into_iter().map(|(n, d)| Exact::ratio(n, d)).collect();
         let parts = largest_remainder(total, &weights);
-        prop_assert_eq!(parts.iter().map(|part| i128::from(*part)).sum::<i128>(), i128::from(total));
+        let whole: i128 = parts.iter().map(|part| i128::from(*part)).sum();
+        prop_assert_eq!(whole, i128::from(total));
         let sum = Exact::sum(&weights);
         for (part, weight) in parts.iter().zip(&weights) {
             if let Some(fair) = weight.mul_int(i128::from(total)).divided_by(&sum) {

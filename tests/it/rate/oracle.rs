@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use billow::catalog::price::{Model, Price, Tier, TierScope};
-use billow::meter::{Facts, Metered, meter_of};
+use billow::meter::{Facts, Metered};
 use billow::money::Exact;
 use billow::rate::ChargeKind;
 
@@ -82,183 +82,195 @@ fn tier(tiers: &[Tier], number: i128) -> usize {
     tiers.iter().position(inside).unwrap()
 }
 
-fn oracle(world: &World) -> Amounts {
-    let mut metered = world.metering().metered;
-    metered.sort_by(|a, b| (a.span.from, &a.resource).cmp(&(b.span.from, &b.resource)));
-    let mut pools: BTreeMap<(String, String), Pool> = BTreeMap::new();
-    let mut amounts = Amounts::new();
-    let uses = |version: usize, code: &str, scope: &str| -> i128 {
-        let prices = &world.versions[version].prices;
-        let of_version =
-            metered.iter().filter(|m| world.versions[version].span.contains(m.span.from));
-        of_version
-            .flat_map(|m| winners(prices, m).into_iter().map(move |at| (at, m)))
-            .filter(|(at, m)| prices[*at].code == code && scope_id(&prices[*at], m) == scope)
-            .map(|(at, m)| units(&prices[at], m))
-            .sum()
-    };
-    for m in &metered {
-        let version = world.versions.iter().position(|v| v.span.contains(m.span.from)).unwrap();
-        let segment = world.versions[version].span.from.max(world.period.span.from);
-        for at in winners(&world.versions[version].prices, m) {
-            let price = &world.versions[version].prices[at];
-            let scope = scope_id(price, m);
-            let pool = pools.entry((price.code.clone(), scope.clone())).or_default();
-            let quantity = units(price, m);
-            if quantity == 0 {
-                continue;
+/// Whether a new version of a price starts its tiers anew.
+fn restarts(old: &Price, new: &Price) -> bool {
+    new.tier_restart && old != new
+}
+
+fn is_volume(price: &Price) -> bool {
+    matches!(price.model, Model::Volume { .. })
+}
+
+/// A pool under one version of its price.
+struct Stage<'a> {
+    version: usize,
+    price: &'a Price,
+    /// The tiers began anew.
+    restarted: bool,
+    /// Paid units at its end, since the tiers began.
+    after: i128,
+}
+
+struct Oracle<'a> {
+    world: &'a World,
+    metered: Vec<Metered>,
+    pools: BTreeMap<(String, String), Pool>,
+    amounts: Amounts,
+}
+
+impl<'a> Oracle<'a> {
+    fn new(world: &'a World) -> Self {
+        let mut metered = world.metering().metered;
+        metered.sort_by(|a, b| (a.span.from, &a.resource).cmp(&(b.span.from, &b.resource)));
+        Self { world, metered, pools: BTreeMap::new(), amounts: Amounts::new() }
+    }
+
+    fn amounts(mut self) -> Amounts {
+        for m in self.metered.clone() {
+            let versions = &self.world.versions;
+            let version = versions.iter().position(|v| v.span.contains(m.span.from)).unwrap();
+            for at in winners(&versions[version].prices, &m) {
+                self.rate(&m, version, &versions[version].prices[at]);
             }
-            let restarted = |old: &Price, new: &Price| new.tier_restart && old != new;
-            if let Some((old, before, _)) = &pool.last
-                && *old != version
-                && restarted(before, price)
-            {
+        }
+        for (key, mut pool) in std::mem::take(&mut self.pools) {
+            if let Some((version, _, _)) = pool.last {
+                self.volume_fee(&key, version, &mut pool);
+            }
+            self.bounds(&key, pool);
+        }
+        self.amounts.retain(|_, amount| !amount.is_zero());
+        self.amounts
+    }
+
+    fn rate(&mut self, m: &Metered, version: usize, price: &Price) {
+        let key = (price.code.clone(), scope_id(price, m));
+        let quantity = units(price, m);
+        if quantity == 0 {
+            return;
+        }
+        let segment = self.segment(version);
+        let volume = is_volume(price).then(|| self.volume_total(&key, version));
+        let mut pool = self.pools.remove(&key).unwrap_or_default();
+        if let Some((old, before, _)) = pool.last.clone()
+            && old != version
+        {
+            self.volume_fee(&key, old, &mut pool);
+            if restarts(&before, price) {
                 (pool.paid, pool.covered) = (0, 0);
                 pool.fees.clear();
             }
-            pool.last = Some((version, price.clone(), segment));
-            let mut add = |amount: Exact, pool: &mut Pool| {
-                pool.total = pool.total.plus(&amount);
-                let sum = amounts.entry((price.code.clone(), segment)).or_default();
-                *sum = sum.plus(&amount);
-            };
-            // All units of the pool that count together, less the free ones.
-            let volume = || {
-                let all: Vec<(i128, &Price)> = (0..world.versions.len())
-                    .map(|v| (uses(v, &price.code, &scope), &world.versions[v].prices[at]))
-                    .collect();
-                let mut free = 0;
-                let mut paid = 0;
-                let mut before: Option<&Price> = None;
-                for (number, (used, of)) in all.into_iter().enumerate() {
-                    if used == 0 {
-                        continue;
-                    }
-                    if before.is_some_and(|before| restarted(before, of)) {
-                        if number > version {
-                            break;
-                        }
-                        paid = 0;
-                    }
-                    before = Some(of);
-                    let included = of.included.ceil().unwrap();
-                    let now_free = (included - free).clamp(0, used);
-                    free += now_free;
-                    paid += used - now_free;
-                }
-                paid
-            };
-            for _ in 0..quantity {
-                if Exact::int(pool.free) < price.included {
-                    pool.free += 1;
-                    continue;
-                }
-                pool.paid += 1;
-                // A unit that another model has paid needs no package.
-                if !matches!(price.model, Model::Package { .. }) {
-                    pool.covered = pool.covered.max(pool.paid);
-                }
-                match &price.model {
-                    Model::PerUnit { amount, base } => {
-                        add(amount.divided_by(base).unwrap(), pool);
-                    }
-                    Model::Graduated { tiers } => {
-                        let tier_at = tier(tiers, pool.paid);
-                        if !pool.fees.contains(&tier_at) {
-                            pool.fees.push(tier_at);
-                            add(tiers[tier_at].flat.clone(), pool);
-                        }
-                        add(tiers[tier_at].amount.clone(), pool);
-                    }
-                    Model::Volume { tiers } => {
-                        add(tiers[tier(tiers, volume())].amount.clone(), pool);
-                    }
-                    Model::Package { size, amount } => {
-                        if pool.paid > pool.covered {
-                            pool.covered += size.ceil().unwrap();
-                            add(amount.clone(), pool);
-                        }
-                    }
-                    Model::Flat { .. } | Model::OneOff { .. } => unreachable!("not in histories"),
-                }
-            }
         }
-    }
-    bounds(world, pools, &mut amounts, &metered, &uses);
-    amounts.retain(|_, amount| !amount.is_zero());
-    amounts
-}
-
-/// Fees of volume tiers, minimum and cap, once the period is over.
-fn bounds(
-    world: &World,
-    pools: BTreeMap<(String, String), Pool>,
-    amounts: &mut Amounts,
-    metered: &[Metered],
-    uses: &dyn Fn(usize, &str, &str) -> i128,
-) {
-    assert!(metered.iter().all(|m| meter_of(&m.meter).is_none_or(|meter| !meter.informational)));
-    for ((code, scope), mut pool) in pools {
-        let mut add = |amount: &Exact, segment: i64, pool: &mut Pool| {
-            pool.total = pool.total.plus(amount);
-            let sum = amounts.entry((code.clone(), segment)).or_default();
-            *sum = sum.plus(amount);
-        };
-        // The fee of a volume tier: once for all versions that count together.
-        let chain: Vec<(usize, &Price, i128)> = world
-            .versions
-            .iter()
-            .enumerate()
-            .map(|(v, version)| {
-                let price = version.prices.iter().find(|price| price.code == code).unwrap();
-                (v, price, uses(v, &code, &scope))
-            })
-            .filter(|(_, _, used)| *used > 0)
-            .collect();
-        let (mut free, mut paid, mut paid_in) = (0_i128, 0_i128, Vec::new());
-        for (at, (_, price, used)) in chain.iter().enumerate() {
-            if at > 0 && price.tier_restart && *price != chain[at - 1].1 {
-                paid = 0;
-            }
-            let now_free = (price.included.ceil().unwrap() - free).clamp(0, *used);
-            free += now_free;
-            paid += used - now_free;
-            paid_in.push(paid);
-        }
-        let volume = |price: &Price| matches!(price.model, Model::Volume { .. });
-        let mut fees: Vec<usize> = Vec::new();
-        for (at, (v, price, _)) in chain.iter().enumerate() {
-            let restarts = |at: usize| chain[at].1.tier_restart && chain[at].1 != chain[at - 1].1;
-            if at > 0 && restarts(at) {
-                fees.clear();
-            }
-            if let Model::Graduated { tiers } = &price.model {
-                let from = if at > 0 && !restarts(at) { paid_in[at - 1] } else { 0 };
-                fees.extend((from + 1..=paid_in[at]).map(|number| tier(tiers, number)));
-            }
-            let next =
-                (at + 1..chain.len()).take_while(|next| !restarts(*next)).collect::<Vec<_>>();
-            if !volume(price) || next.iter().any(|next| volume(chain[*next].1)) {
+        pool.last = Some((version, price.clone(), segment));
+        for _ in 0..quantity {
+            if Exact::int(pool.free) < price.included {
+                pool.free += 1;
                 continue;
             }
-            let total = paid_in[next.last().copied().unwrap_or(at)];
-            if let Model::Volume { tiers } = &price.model
-                && total > 0
-                && !fees.contains(&tier(tiers, total))
-            {
-                let from = world.versions[*v].span.from.max(world.period.span.from);
-                fees.push(tier(tiers, total));
-                add(&tiers[tier(tiers, total)].flat, from, &mut pool);
-            }
+            let amount = next_unit(&mut pool, price, volume);
+            pool.total = pool.total.plus(&amount);
+            self.add(&price.code, segment, &amount);
         }
-        let Some((_, price, segment)) = pool.last.clone() else { continue };
+        self.pools.insert(key, pool);
+    }
+
+    fn segment(&self, version: usize) -> i64 {
+        self.world.versions[version].span.from.max(self.world.period.span.from)
+    }
+
+    fn add(&mut self, code: &str, segment: i64, amount: &Exact) {
+        let sum = self.amounts.entry((code.to_owned(), segment)).or_default();
+        *sum = sum.plus(amount);
+    }
+
+    /// Units of a pool under one version.
+    fn used(&self, version: usize, (code, scope): &(String, String)) -> i128 {
+        let version = &self.world.versions[version];
+        let of_version = self.metered.iter().filter(|m| version.span.contains(m.span.from));
+        of_version
+            .flat_map(|m| winners(&version.prices, m).into_iter().map(move |at| (at, m)))
+            .map(|(at, m)| (&version.prices[at], m))
+            .filter(|(price, m)| price.code == *code && scope_id(price, m) == *scope)
+            .map(|(price, m)| units(price, m))
+            .sum()
+    }
+
+    /// The versions under which a pool has usage.
+    fn stages(&self, key: &(String, String)) -> Vec<Stage<'a>> {
+        let mut stages: Vec<Stage<'a>> = Vec::new();
+        let mut free = 0;
+        for (version, book) in self.world.versions.iter().enumerate() {
+            let price = book.prices.iter().find(|price| price.code == key.0).unwrap();
+            let used = self.used(version, key);
+            if used == 0 {
+                continue;
+            }
+            let now_free = (price.included.ceil().unwrap() - free).clamp(0, used);
+            free += now_free;
+            let last = stages.last();
+            let restarted = last.is_some_and(|last| restarts(last.price, price));
+            let before = last.filter(|_| !restarted).map_or(0, |last| last.after);
+            let after = before + used - now_free;
+            stages.push(Stage { version, price, restarted, after });
+        }
+        stages
+    }
+
+    /// Paid units of a pool that count together with those of a version.
+    fn volume_total(&self, key: &(String, String), version: usize) -> i128 {
+        let stages = self.stages(key);
+        let at = stages.iter().position(|stage| stage.version == version).unwrap();
+        let together = stages[at + 1..].iter().take_while(|stage| !stage.restarted);
+        together.last().unwrap_or(&stages[at]).after
+    }
+
+    /// The fee of a volume tier, due with the last version that counts by volume: once for all
+    /// versions that count together.
+    fn volume_fee(&mut self, key: &(String, String), version: usize, pool: &mut Pool) {
+        let stages = self.stages(key);
+        let at = stages.iter().position(|stage| stage.version == version).unwrap();
+        let mut later = stages[at + 1..].iter().take_while(|stage| !stage.restarted);
+        let total = self.volume_total(key, version);
+        let Model::Volume { tiers } = &stages[at].price.model else { return };
+        if later.any(|later| is_volume(later.price)) || total == 0 {
+            return;
+        }
+        let index = tier(tiers, total);
+        if !pool.fees.contains(&index) && !tiers[index].flat.is_zero() {
+            pool.fees.push(index);
+            pool.total = pool.total.plus(&tiers[index].flat);
+            self.add(&key.0, self.segment(version), &tiers[index].flat);
+        }
+    }
+
+    /// Minimum and cap, once the period is over.
+    fn bounds(&mut self, key: &(String, String), pool: Pool) {
+        let Some((_, price, segment)) = pool.last else { return };
         let missing = price.minimum.map(|minimum| minimum.minus(&pool.total));
         let excess = price.cap.map(|cap| cap.minus(&pool.total));
         if let Some(missing) = missing.filter(Exact::is_positive) {
-            add(&missing, segment, &mut pool);
+            self.add(&key.0, segment, &missing);
         } else if let Some(excess) = excess.filter(Exact::is_negative) {
-            add(&excess, segment, &mut pool);
+            self.add(&key.0, segment, &excess);
         }
+    }
+}
+
+/// What the next paid unit of a pool costs.
+fn next_unit(pool: &mut Pool, price: &Price, volume: Option<i128>) -> Exact {
+    pool.paid += 1;
+    // A unit that another model has paid needs no package.
+    if !matches!(price.model, Model::Package { .. }) {
+        pool.covered = pool.covered.max(pool.paid);
+    }
+    match &price.model {
+        Model::PerUnit { amount, base } => amount.divided_by(base).unwrap(),
+        Model::Graduated { tiers } => {
+            let at = tier(tiers, pool.paid);
+            // A fee of zero does not stand for the fee of a later version.
+            if pool.fees.contains(&at) || tiers[at].flat.is_zero() {
+                return tiers[at].amount.clone();
+            }
+            pool.fees.push(at);
+            tiers[at].flat.plus(&tiers[at].amount)
+        }
+        Model::Volume { tiers } => tiers[tier(tiers, volume.unwrap())].amount.clone(),
+        Model::Package { size, amount } if pool.paid > pool.covered => {
+            pool.covered += size.ceil().unwrap();
+            amount.clone()
+        }
+        Model::Package { .. } => Exact::ZERO,
+        Model::Flat { .. } | Model::OneOff { .. } => unreachable!("not in histories"),
     }
 }
 
@@ -277,7 +289,7 @@ fn the_engine_agrees_with_a_slow_and_obvious_rating() {
     let mut kinds = BTreeSet::new();
     for seed in 0..600 {
         let world = history::world(seed);
-        assert_eq!(engine(&world), oracle(&world), "seed {seed}");
+        assert_eq!(engine(&world), Oracle::new(&world).amounts(), "seed {seed}");
         kinds.extend(world.rate().charges.into_iter().map(|charge| charge.kind));
     }
     // The histories reach all that they are made of.

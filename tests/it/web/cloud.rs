@@ -175,6 +175,11 @@ impl Orchestrator for Cloud {
         Ok(Vec::new())
     }
 
+    fn raw_record(&self, page: &RawPage, index: usize) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&page.body).ok()?;
+        body.get(index).map(ToString::to_string)
+    }
+
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>> {
         unscripted()
     }

@@ -147,13 +147,13 @@ async fn health_and_metrics_need_no_token_and_name_no_customer() {
 async fn the_committed_description_is_this_servers() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
     let made = billow::web::openapi::text().expect("a description");
-    if std::env::var_os("BILLOW_WRITE_DOCS").is_some() {
+    if std::env::var_os("BILLOW_UPDATE_DOCS").is_some() {
         std::fs::write(path, format!("{made}\n")).expect("write docs/openapi.json");
     }
     let kept = std::fs::read_to_string(path).expect("docs/openapi.json");
     assert!(
         kept.trim_end() == made,
-        "docs/openapi.json is stale: BILLOW_WRITE_DOCS=1 tests/run test web::guard writes it"
+        "docs/openapi.json is stale: BILLOW_UPDATE_DOCS=1 tests/run test web::guard writes it"
     );
     let described: serde_json::Value = serde_json::from_str(&made).expect("JSON");
     let paths = described["paths"].as_object().expect("paths");

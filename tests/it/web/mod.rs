@@ -1,7 +1,12 @@
 //! Tests of sign-in, API and pages, over HTTP against a server on a port of its own.
 
 mod app;
+mod browser;
+mod changes;
 mod cloud;
 mod guard;
+mod invoices;
 mod isolation;
+mod pages;
 mod sign_in;
+mod world;

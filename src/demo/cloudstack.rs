@@ -1,1 +1,0 @@
-//! A simulated CloudStack that speaks the documented API on a real socket.

@@ -1,0 +1,133 @@
+//! Goal: changes are made once, by operators alone, and are audited. Method: repeat them.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{Executor, Row};
+
+use super::app::{Reply, TestApp};
+use super::invoices::ids_of;
+use super::world;
+use crate::on_both_engines;
+use crate::support::db;
+
+const QUIET: &str = "requests_per_minute = 100000\nsign_ins_per_minute = 100000";
+
+async fn post(app: &TestApp, token: &str, path: &str, key: &str, body: Value) -> Reply {
+    let request = app.request(Method::POST, path).bearer_auth(token);
+    let request = if key.is_empty() { request } else { request.header("idempotency-key", key) };
+    app.send(request.json(&body)).await
+}
+
+async fn audited(app: &TestApp, action: &str) -> Vec<String> {
+    let mut conn = app.app.db.read().await.expect("connect");
+    let query = sqlx::query("SELECT actor FROM audit_log WHERE action = $1 ORDER BY id");
+    let rows = conn.fetch_all(query.bind(action.to_owned())).await.expect("rows");
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+on_both_engines! {
+    /// The same key gives the same answer, and the change is made once.
+    async fn a_credit_note_is_drafted_once(db: Db) {
+        let app = TestApp::start_with(QUIET, db).await;
+        world::fill(&app).await;
+        let invoice = ids_of(&app, "anna").await.remove(0).0;
+        let path = format!("/api/v1/invoices/{invoice}/credit-notes");
+        let token = app.token("root").await;
+        let body = json!({ "reason": "goodwill", "lines": [{ "line": 1, "net_minor": 100 }] });
+        let missing = post(&app, &token, &path, "", body.clone()).await;
+        assert_eq!(missing.code(), "idempotency_key_missing");
+        let first = post(&app, &token, &path, "k1", body.clone()).await;
+        assert_eq!(first.status, StatusCode::CREATED, "{}", first.body);
+        let again = post(&app, &token, &path, "k1", body.clone()).await;
+        assert_eq!((again.status, &again.body), (StatusCode::CREATED, &first.body));
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        let other = json!({ "reason": "goodwill", "lines": [{ "line": 1, "net_minor": 200 }] });
+        let reused = post(&app, &token, &path, "k1", other.clone()).await;
+        assert_eq!((reused.status.as_u16(), reused.code().as_str()), (422, "idempotency_key_reused"));
+        let second = post(&app, &token, &path, "k2", other).await;
+        assert_eq!(second.code(), "credit_note_waiting");
+        assert_eq!(audited(&app, "credit_note.drafted").await, ["user:cs1/u-root"]);
+        let draft = first.json()["credit_note"]["draft_id"].as_str().expect("an id").to_owned();
+        let shown = app.get(&token, &format!("/api/v1/drafts/{draft}")).await.json();
+        assert_eq!(shown["draft"]["net"]["minor"], 100, "{shown}");
+        let issue = format!("/api/v1/drafts/{draft}/issue");
+        let issued = post(&app, &token, &issue, "k3", json!({})).await;
+        assert_eq!(issued.status, StatusCode::OK, "{}", issued.body);
+        let repeated = post(&app, &token, &issue, "k3", json!({})).await;
+        assert_eq!(repeated.body, issued.body, "not issued twice");
+        assert_eq!(audited(&app, "credit_note.issued").await.len(), 1);
+        let gone = post(&app, &token, &issue, "k4", json!({})).await;
+        assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_change_leaves_its_key_free() {
+    let app = TestApp::start_with(QUIET, db::sqlite().await).await;
+    world::fill(&app).await;
+    let invoice = ids_of(&app, "anna").await.remove(0).0;
+    let path = format!("/api/v1/invoices/{invoice}/credit-notes");
+    let token = app.token("root").await;
+    let body = |minor: i64| json!({ "reason": "r", "lines": [{ "line": 1, "net_minor": minor }] });
+    let much = post(&app, &token, &path, "k1", body(999_999)).await;
+    assert_eq!(
+        (much.status.as_u16(), much.code().as_str()),
+        (422, "not_creditable"),
+        "{}",
+        much.body
+    );
+    let line = json!({ "reason": "r", "lines": [{ "line": 77 }] });
+    assert_eq!(post(&app, &token, &path, "k1", line).await.code(), "not_creditable");
+    let none = json!({ "reason": "  " });
+    assert_eq!(post(&app, &token, &path, "k1", none).await.code(), "invalid_field");
+    let right = post(&app, &token, &path, "k1", body(100)).await;
+    assert_eq!(right.status, StatusCode::CREATED, "{}", right.body);
+}
+
+#[tokio::test]
+async fn only_operators_change_things() {
+    let app = TestApp::start_with(QUIET, db::sqlite().await).await;
+    world::fill(&app).await;
+    let invoice = ids_of(&app, "anna").await.remove(0).0;
+    for name in ["anna", "alice", "bob"] {
+        let token = app.token(name).await;
+        let path = format!("/api/v1/invoices/{invoice}/credit-notes");
+        let reply = post(&app, &token, &path, "k", json!({ "reason": "mine" })).await;
+        assert_eq!(reply.status, StatusCode::NOT_FOUND, "{name}");
+    }
+    assert!(audited(&app, "credit_note.drafted").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_draft_is_approved_and_issued_from_its_page() {
+    let app = TestApp::start_with(QUIET, db::sqlite().await).await;
+    world::fill(&app).await;
+    let invoice = ids_of(&app, "bob").await.remove(0).0;
+    let token = app.token("root").await;
+    let path = format!("/api/v1/invoices/{invoice}/credit-notes");
+    let made = post(&app, &token, &path, "k", json!({ "reason": "outage" })).await.json();
+    let draft = made["credit_note"]["draft_id"].as_str().expect("an id").to_owned();
+    let page = app.get(&token, &format!("/billing/drafts/{draft}?lang=en")).await.body;
+    assert!(page.contains("Approve") && page.contains("Issue"), "{page}");
+    let csrf = app.get(&token, "/api/v1/session").await.json()["session"]["csrf"].clone();
+    let csrf = csrf.as_str().expect("a form token").to_owned();
+    let form = |what: &str, csrf: &str, key: &str| {
+        app.request(Method::POST, &format!("/billing/drafts/{draft}/{what}"))
+            .header("cookie", format!("billow_session={token}"))
+            .header("origin", &app.address)
+            .form(&[("csrf", csrf), ("key", key)])
+    };
+    assert_eq!(app.send(form("approve", "guess", "p1")).await.status, StatusCode::FORBIDDEN);
+    let approved = app.send(form("approve", &csrf, "p1")).await;
+    assert_eq!(
+        approved.header("location"),
+        format!("/billing/drafts/{draft}"),
+        "{}",
+        approved.body
+    );
+    let issued = app.send(form("issue", &csrf, "p2")).await;
+    assert_eq!(issued.header("location"), format!("/billing/invoices/{draft}"), "{}", issued.body);
+    let page = app.get(&token, &format!("/billing/invoices/{draft}")).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(audited(&app, "draft.approved").await, ["user:cs1/u-root"]);
+}
