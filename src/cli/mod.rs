@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod config;
 pub mod credit_notes;
 pub mod customers;
+pub mod demo;
 pub mod details;
 pub mod doctor;
 pub mod invoices;

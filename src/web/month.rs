@@ -92,7 +92,8 @@ pub async fn load_view(app: &App, scope: &Scope, ask: MonthAsk) -> Result<MonthV
         load_period(&mut conn, &reached, ask.agreement.as_ref(), ask.period, now).await?;
     let reach = reach::load_reach(&mut conn, scope, &agreement, period.span, now).await?;
     let reach = reach.ok_or_else(|| ApiError::not_found("customer"))?;
-    let request = MonthRequest { agreement: &agreement, period, known_at: now, prices_known_at: now };
+    let request =
+        MonthRequest { agreement: &agreement, period, known_at: now, prices_known_at: now };
     let month = load_month(&mut conn, request).await?;
     view_of(month, agreement, (period, now), narrowed(reach, ask.only))
 }

@@ -138,8 +138,7 @@ pub async fn list(
     paging: web::Query<Paging>,
 ) -> Result<web::Json<DraftList>, ApiError> {
     let mut conn = state.app.db.read().await?;
-    let (rows, next) =
-        load_page(&mut conn, &caller.scope, query.into_inner(), &paging).await?;
+    let (rows, next) = load_page(&mut conn, &caller.scope, query.into_inner(), &paging).await?;
     let drafts = rows.iter().map(DraftSummary::from).collect();
     Ok(web::Json(DraftList { drafts, meta: Meta { next } }))
 }

@@ -103,9 +103,7 @@ pub async fn show(
         balance: balance.into(),
         rows: rows.into_iter().map(row_json).collect(),
     });
-    let statement = StatementJson {
-        customer_id: reached.customer.id.0.clone(),
-        accounts: accounts.collect(),
-    };
+    let statement =
+        StatementJson { customer_id: reached.customer.id.0.clone(), accounts: accounts.collect() };
     Ok(web::Json(StatementShown { statement }))
 }

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::shell::{Page, Visitor, encode};
-use super::texts::{self, Text};
 use super::show;
+use super::texts::{self, Text};
 use crate::bill::document::DocumentKind;
 use crate::bill::store::{Draft, DraftState};
 use crate::money::Money;

@@ -91,9 +91,17 @@ async fn run(arguments: &[String]) -> (String, String) {
     let profile = folder("chromium");
     let output = Command::new("chromium")
         .args([
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--hide-scrollbars", "--enable-logging=stderr", "--virtual-time-budget=4000",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
+            "--enable-logging=stderr",
+            "--virtual-time-budget=4000",
         ])
         .arg(format!("--user-data-dir={}", profile.display()))
         .args(arguments)

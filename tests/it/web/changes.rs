@@ -70,7 +70,12 @@ async fn a_refused_change_leaves_its_key_free() {
     let token = app.token("root").await;
     let body = |minor: i64| json!({ "reason": "r", "lines": [{ "line": 1, "net_minor": minor }] });
     let much = post(&app, &token, &path, "k1", body(999_999)).await;
-    assert_eq!((much.status.as_u16(), much.code().as_str()), (422, "not_creditable"), "{}", much.body);
+    assert_eq!(
+        (much.status.as_u16(), much.code().as_str()),
+        (422, "not_creditable"),
+        "{}",
+        much.body
+    );
     let line = json!({ "reason": "r", "lines": [{ "line": 77 }] });
     assert_eq!(post(&app, &token, &path, "k1", line).await.code(), "not_creditable");
     let none = json!({ "reason": "  " });
@@ -114,7 +119,12 @@ async fn a_draft_is_approved_and_issued_from_its_page() {
     };
     assert_eq!(app.send(form("approve", "guess", "p1")).await.status, StatusCode::FORBIDDEN);
     let approved = app.send(form("approve", &csrf, "p1")).await;
-    assert_eq!(approved.header("location"), format!("/billing/drafts/{draft}"), "{}", approved.body);
+    assert_eq!(
+        approved.header("location"),
+        format!("/billing/drafts/{draft}"),
+        "{}",
+        approved.body
+    );
     let issued = app.send(form("issue", &csrf, "p2")).await;
     assert_eq!(issued.header("location"), format!("/billing/invoices/{draft}"), "{}", issued.body);
     let page = app.get(&token, &format!("/billing/invoices/{draft}")).await;

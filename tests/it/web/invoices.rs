@@ -109,7 +109,8 @@ async fn a_line_is_explained_down_to_the_clouds_words() {
 async fn pages_of_a_list_miss_nothing_while_it_grows() {
     let app = TestApp::start_with(QUIET, db::sqlite().await).await;
     world::fill(&app).await;
-    let before: BTreeSet<String> = ids_of(&app, "root").await.into_iter().map(|row| row.0).collect();
+    let before: BTreeSet<String> =
+        ids_of(&app, "root").await.into_iter().map(|row| row.0).collect();
     let token = app.token("root").await;
     let mut seen = Vec::new();
     let mut path = "/api/v1/invoices?limit=1".to_owned();
@@ -122,7 +123,8 @@ async fn pages_of_a_list_miss_nothing_while_it_grows() {
         if !grown {
             app.clock.set("2026-11-05T08:00:00Z".parse().expect("instant"));
             let (from, until) = ("2026-10-14T22:00:00Z", "2026-11-01T23:00:00Z");
-            let span = [from, until].map(|at| at.parse::<jiff::Timestamp>().expect("one").as_second());
+            let span =
+                [from, until].map(|at| at.parse::<jiff::Timestamp>().expect("one").as_second());
             world::add_usage(&app, span[0], span[1]).await;
             world::set_collected(&app, span[1]).await;
             world::issue_month(&app, "2026-10").await;
@@ -146,7 +148,10 @@ async fn a_month_to_date_says_what_is_missing_and_whose_part_it_is() {
     let (anna, paul) = (app.token("anna").await, app.token("paul").await);
     let whole = app.get(&anna, &path).await.json();
     let month = &whole["month"];
-    assert_eq!((month["period"].as_str(), month["progress"].as_str()), (Some("2026-10"), Some("running")));
+    assert_eq!(
+        (month["period"].as_str(), month["progress"].as_str()),
+        (Some("2026-10"), Some("running"))
+    );
     assert_eq!(month["complete_until"], "2026-10-14T22:00:00Z");
     assert_eq!(month["whole"], true);
     // 14 days of two machines, and 14 of 31 days of 50 GiB.
@@ -160,7 +165,10 @@ async fn a_month_to_date_says_what_is_missing_and_whose_part_it_is() {
     assert_eq!(month["by_day"].as_array().expect("days").len(), 14);
     let part = app.get(&paul, &path).await.json();
     let month = &part["month"];
-    assert_eq!((month["whole"].as_bool(), month["net"]["minor"].as_i64()), (Some(false), Some(1_680)));
+    assert_eq!(
+        (month["whole"].as_bool(), month["net"]["minor"].as_i64()),
+        (Some(false), Some(1_680))
+    );
     assert_eq!(month["gross"], Value::Null);
     assert!(!part.to_string().contains("web1"), "the account's own resources are not shown");
     let closed = app.get(&anna, &format!("{path}?period=2026-09")).await.json();
@@ -175,10 +183,8 @@ async fn usage_records_are_paged_by_their_keys() {
     let app = TestApp::start_with(QUIET, db::sqlite().await).await;
     world::fill(&app).await;
     let token = app.token("anna").await;
-    let mut path = "/api/v1/usage?customer=acme&period=2026-09&limit=7".replace(
-        "customer=acme",
-        &format!("customer={}", app.customer("acme").await.number),
-    );
+    let mut path = "/api/v1/usage?customer=acme&period=2026-09&limit=7"
+        .replace("customer=acme", &format!("customer={}", app.customer("acme").await.number));
     let start = path.clone();
     let mut seen = Vec::new();
     loop {

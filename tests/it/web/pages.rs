@@ -115,12 +115,16 @@ async fn the_month_says_what_is_missing_and_in_doubt() {
     world::add_finding(&app, "finding-1", "acme", 1_790_000_000).await;
     let token = app.token("anna").await;
     let page = app.get(&token, "/billing?lang=en").await.body;
-    assert!(page.contains("Usage collected until") && page.contains("2026-10-14 22:00 UTC"), "{page}");
+    assert!(
+        page.contains("Usage collected until") && page.contains("2026-10-14 22:00 UTC"),
+        "{page}"
+    );
     assert!(page.contains("In doubt") && page.contains("a doubt about acme"), "{page}");
     assert!(page.contains("<svg"), "a bar for each day");
     assert!(page.contains("data-live"), "the script refreshes a running month");
     let acme = app.customer("acme").await.id;
-    let closed = app.get(&token, &format!("/billing/customers/{acme}?period=2026-09&lang=en")).await;
+    let closed =
+        app.get(&token, &format!("/billing/customers/{acme}?period=2026-09&lang=en")).await;
     assert!(closed.body.contains("All usage of this month is collected."), "{}", closed.body);
 }
 

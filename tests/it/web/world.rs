@@ -125,15 +125,26 @@ pub async fn add_usage(app: &TestApp, from: i64, until: i64) {
         Value::Int(day),
         Value::Int(recorded_at),
     ];
-    let columns = [
-        "source", "collected_until", "orchestrator_until", "window_seconds", "last_success_at",
-    ];
+    let columns =
+        ["source", "collected_until", "orchestrator_until", "window_seconds", "last_success_at"];
     save(app, "source_state", &columns, vec![state]).await;
 }
 
 const USAGE_COLUMNS: [&str; 14] = [
-    "source", "owner", "span_from", "meter", "resource", "identity", "revision", "span_until",
-    "kind", "quantity", "attribute_set", "evidence", "evidence_index", "recorded_at",
+    "source",
+    "owner",
+    "span_from",
+    "meter",
+    "resource",
+    "identity",
+    "revision",
+    "span_until",
+    "kind",
+    "quantity",
+    "attribute_set",
+    "evidence",
+    "evidence_index",
+    "recorded_at",
 ];
 
 async fn add_evidence(app: &TestApp, body: &str, (from, until): (i64, i64)) {
@@ -154,7 +165,14 @@ async fn add_evidence(app: &TestApp, body: &str, (from, until): (i64, i64)) {
         Value::Text(hash),
     ];
     let columns = [
-        "id", "source", "reading", "request", "window_from", "window_until", "page", "fetched_at",
+        "id",
+        "source",
+        "reading",
+        "request",
+        "window_from",
+        "window_until",
+        "page",
+        "fetched_at",
         "body_hash",
     ];
     save(app, "evidence_page", &columns, vec![page]).await;
@@ -212,8 +230,20 @@ pub async fn add_finding(app: &TestApp, id: &str, owner: &str, recorded_at: i64)
         Value::Int(recorded_at),
     ];
     let columns = [
-        "id", "rule", "source", "owner", "meter", "resource", "span_from", "span_until",
-        "fingerprint", "withholds", "repaired", "message", "detail", "recorded_at",
+        "id",
+        "rule",
+        "source",
+        "owner",
+        "meter",
+        "resource",
+        "span_from",
+        "span_until",
+        "fingerprint",
+        "withholds",
+        "repaired",
+        "message",
+        "detail",
+        "recorded_at",
     ];
     save(app, "finding", &columns, vec![row]).await;
 }
