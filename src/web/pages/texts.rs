@@ -52,8 +52,8 @@ texts! {
          Billow keeps neither.",
         "Diese Anmeldung hat einen zweiten Faktor. Geben Sie das Passwort noch einmal ein, mit dem \
          Code: Billow merkt sich beides nicht.",
-        "Ce compte a un second facteur. Saisissez de nouveau le mot de passe, avec le code : Billow ne \
-         conserve ni l’un ni l’autre.";
+        "Ce compte a un second facteur. Saisissez de nouveau le mot de passe, avec le code : \
+         Billow ne conserve ni l’un ni l’autre.";
     REFUSED: "The cloud does not accept this name and password.",
         "Die Cloud nimmt diesen Namen mit diesem Passwort nicht an.",
         "Le cloud n’accepte pas ce nom avec ce mot de passe.";
