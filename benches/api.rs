@@ -33,7 +33,8 @@ async fn main() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-api");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("make a folder");
-    let db = Db::open(&format!("sqlite:{}", folder.join("billow.db").display())).await.expect("open");
+    let db =
+        Db::open(&format!("sqlite:{}", folder.join("billow.db").display())).await.expect("open");
     migrate::migrate(&db).await.expect("migrate");
     fill(&db).await;
     let bare = serve_bare(db.clone());
@@ -61,20 +62,56 @@ async fn fill(db: &Db) {
             let number = month * CUSTOMERS + customer + 1;
             owners.push(vec![text("s"), text(&id), text("cs1"), text(&format!("a-{customer}"))]);
             invoices.push(vec![
-                text("s"), text(&id), text("invoice"), text(&format!("INV-{number}")), text("INV"),
-                Value::Int(2026), Value::Int(number), text(&format!("c-{customer}")), text("agreement"),
-                text("2026-01"), text("2026-02-01"), Value::Int(1_700_000_000 + month * 86_400),
-                text(&format!("Customer {customer}")), text("2026-02-15"), text("EUR"),
-                Value::Int(10_000), Value::Int(1_900), Value::Int(11_900), text("{}"), text("h"),
-                text("h"), text("h"), text("h"),
+                text("s"),
+                text(&id),
+                text("invoice"),
+                text(&format!("INV-{number}")),
+                text("INV"),
+                Value::Int(2026),
+                Value::Int(number),
+                text(&format!("c-{customer}")),
+                text("agreement"),
+                text("2026-01"),
+                text("2026-02-01"),
+                Value::Int(1_700_000_000 + month * 86_400),
+                text(&format!("Customer {customer}")),
+                text("2026-02-15"),
+                text("EUR"),
+                Value::Int(10_000),
+                Value::Int(1_900),
+                Value::Int(11_900),
+                text("{}"),
+                text("h"),
+                text("h"),
+                text("h"),
+                text("h"),
             ]);
         }
     }
     let columns = [
-        "seller_id", "id", "kind", "number", "series", "year", "sequence", "customer_id",
-        "agreement_id", "period", "issue_date", "issued_at", "customer_name", "due_date",
-        "currency", "net_minor", "tax_minor", "gross_minor", "document", "content_hash",
-        "charges_hash", "previous_chain_hash", "chain_hash",
+        "seller_id",
+        "id",
+        "kind",
+        "number",
+        "series",
+        "year",
+        "sequence",
+        "customer_id",
+        "agreement_id",
+        "period",
+        "issue_date",
+        "issued_at",
+        "customer_name",
+        "due_date",
+        "currency",
+        "net_minor",
+        "tax_minor",
+        "gross_minor",
+        "document",
+        "content_hash",
+        "charges_hash",
+        "previous_chain_hash",
+        "chain_hash",
     ];
     insert(db, "invoice", &columns, invoices).await;
     insert(db, "invoice_owner", &["seller_id", "invoice_id", "source", "owner"], owners).await;

@@ -15,6 +15,7 @@ pub mod issue;
 pub mod month;
 mod parts;
 pub mod run;
+pub mod stake;
 pub mod statement;
 pub mod store;
 pub mod tax;

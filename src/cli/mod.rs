@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod bill;
 pub mod catalog;
+pub mod collect;
 pub mod config;
 pub mod credit_notes;
 pub mod customers;
@@ -19,6 +20,7 @@ pub mod sellers;
 pub mod serve;
 pub mod statement;
 pub mod unpriced;
+pub mod usage;
 pub mod verbs;
 pub mod verify;
 pub mod when;

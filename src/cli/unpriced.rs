@@ -11,7 +11,7 @@ use super::sellers::find_seller;
 use super::{Exit, Output};
 use crate::app::App;
 use crate::bill::month::{Month, MonthRequest, load_month};
-use crate::catalog::book_write::{fields, write_price};
+use crate::catalog::book_write::write_price;
 use crate::catalog::price::Price;
 use crate::catalog::suggest::{SuggestInput, Suggestion, suggest};
 use crate::collect::record::{Attributes, attribute};
@@ -164,14 +164,12 @@ fn show(found: &[(Key, Group, Suggestion)], out: Output) {
     let values: Vec<_> = found
         .iter()
         .map(|((book, meter, offering), group, suggestion)| {
-            let prices: Vec<BTreeMap<&str, String>> =
-                suggestion.prices.iter().map(|price| fields(price).into_iter().collect()).collect();
             json!({
                 "book": book, "meter": meter,
                 "offering": (!offering.is_empty()).then_some(offering),
                 "offering_name": group.attributes.get(attribute::OFFERING_NAME),
                 "quantity": group.quantity, "customers": group.customers,
-                "resources": group.resources.len(), "suggested": prices,
+                "resources": group.resources.len(), "suggested": suggestion.prices,
                 "why": suggestion.why,
             })
         })

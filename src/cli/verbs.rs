@@ -38,6 +38,10 @@ enum Verb {
     Doctor(super::doctor::Args),
     /// Serve API and pages, and run the stages in the background.
     Serve(super::serve::Args),
+    /// Pull usage past the watermark, or a span again.
+    Collect(super::collect::Args),
+    /// Look at usage records; decide on doubtful ones.
+    Usage(super::usage::Args),
     /// Offerings, zones, templates and owners of the clouds.
     Catalog(super::catalog::Args),
     /// Price books: files, versions, differences.
@@ -87,6 +91,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
 async fn run_on_schema(app: &App, verb: Verb, out: Output) -> anyhow::Result<Exit> {
     match verb {
         Verb::Serve(args) => super::serve::run(app, args, out).await,
+        Verb::Collect(args) => super::collect::run(app, args, out).await,
+        Verb::Usage(args) => super::usage::run(app, args, out).await,
         Verb::Catalog(args) => super::catalog::run(app, args, out).await,
         Verb::Prices(args) => super::prices::run(app, args, out).await,
         Verb::Sellers(args) => super::sellers::run(app, args, out).await,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::collect::job::{CollectRequest, collect};
 
 /// Runs all rounds until `stop` is cancelled; a round that is under way ends first.
 pub async fn run(app: App, stop: CancellationToken) {
@@ -34,7 +35,18 @@ where
 }
 
 async fn collect_all(app: &App) {
-    let _ = app;
+    for orchestrator in &app.orchestrators {
+        let source = orchestrator.source();
+        let request = CollectRequest::default();
+        match collect(app, orchestrator.as_ref(), request, &|_| {}).await {
+            Ok(report) => tracing::info!(%source, records = report.records, "collected"),
+            Err(error) => tracing::warn!(
+                %source,
+                error = format!("{error:#}"),
+                "collecting failed; the next round goes on"
+            ),
+        }
+    }
 }
 
 async fn sync_all(app: &App) {

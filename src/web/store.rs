@@ -150,9 +150,11 @@ pub async fn load_findings(
     let sql = "SELECT id, rule, source, owner, meter, resource, span_from, span_until, record_key, \
                message, detail, recorded_at, state FROM (SELECT f.id, f.rule, f.source, f.owner, f.meter, f.resource, \
                f.span_from, f.span_until, f.record_key, f.message, f.detail, f.recorded_at, \
-               CASE WHEN f.repaired = 1 THEN 'repaired' ELSE COALESCE((SELECT d.decision \
+               CASE COALESCE((SELECT d.decision \
                FROM finding_decision d WHERE d.finding_id = f.id \
-               ORDER BY d.recorded_at DESC, d.id DESC LIMIT 1), 'reopen') END AS state \
+               ORDER BY d.recorded_at DESC, d.id DESC LIMIT 1), '') WHEN 'release' THEN 'release' \
+               WHEN 'reject' THEN 'reject' ELSE CASE WHEN f.repaired = 1 THEN 'repaired' \
+               ELSE 'reopen' END END AS state \
                FROM finding f WHERE ($1 = '' OR f.id = $1) AND (f.recorded_at < $2 OR \
                (f.recorded_at = $2 AND f.id < $3))) found WHERE $4 = '' OR state = $4 \
                ORDER BY recorded_at DESC, id DESC LIMIT $5";

@@ -5,11 +5,11 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::shell::{Page, Visitor, encode};
-use super::show;
 use super::texts::{self, Text};
 use crate::bill::document::DocumentKind;
 use crate::bill::store::{Draft, DraftState};
 use crate::money::Money;
+use crate::present::format;
 use crate::present::html::invoice as article;
 use crate::scope::Scope;
 use crate::web::api::drafts::{DraftQuery, approve_one, issue_one, load_one, load_page};
@@ -78,7 +78,7 @@ fn table(visitor: &Visitor, rows: &[Draft]) -> Markup {
                 @for draft in rows {
                     @let document = &draft.document;
                     @let money = |minor| {
-                        show::money(Money { minor, currency: document.currency }, visitor.language)
+                        format::money(Money { minor, currency: document.currency }, visitor.language)
                     };
                     tr {
                         td { (draft.customer_number) }

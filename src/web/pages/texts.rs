@@ -143,13 +143,6 @@ texts! {
         "Diese Seite gibt es nicht, oder Sie dürfen sie nicht sehen.",
         "Cette page n’existe pas, ou vous ne pouvez pas la voir.";
     FAILED: "This did not work", "Das hat nicht geklappt", "Cela n’a pas fonctionné";
-    APPLICATION: "Application and OS templates", "Anwendungs- und OS-Vorlagen",
-        "Modèles d’application et de système";
-    RUNNING_MACHINES: "Running machines", "Laufende Maschinen", "Machines en marche";
-    STOPPED_MACHINES: "Stopped machines", "Gestoppte Maschinen", "Machines arrêtées";
-    STORAGE: "Storage", "Speicher", "Stockage";
-    NETWORK: "Network", "Netzwerk", "Réseau";
-    OTHER: "Other", "Sonstiges", "Autres";
     SEE_ALSO: "Download", "Herunterladen", "Télécharger";
     ANNEX: "Usage annex (CSV)", "Nutzungsanlage (CSV)", "Annexe d’usage (CSV)";
     THEME_LIGHT: "Light", "Hell", "Clair";

@@ -5,6 +5,7 @@ use billow::cli::{Exit, Output, catalog, customers, prices, sellers};
 use billow::customer::store::{AsOf, load_asset, load_customer_agreements, load_mappings};
 use billow::period::Span;
 use clap::Parser;
+use sqlx::Executor;
 
 use super::fake::{World, seconds};
 use crate::customer::stories::{customer, seller, two_sellers};
@@ -229,5 +230,42 @@ on_both_engines! {
         let mut conn = world.app.db.read().await.expect("read");
         let all = billow::customer::store::load_customers(&mut conn, as_of).await.expect("load");
         assert_eq!(all.len(), 5);
+    }
+}
+
+/// A day of a machine of acme, as collection would store it.
+async fn store_usage(world: &World) {
+    let mut tx = world.app.db.begin().await.expect("begin");
+    let set = "INSERT INTO attribute_set (id, hash, attributes) VALUES (1, 'h', $1)";
+    let attributes = r#"{"offering":"o1","vcpus":"2","ram_mib":"4096"}"#;
+    tx.execute(sqlx::query(set).bind(attributes)).await.expect("attributes");
+    let record = "INSERT INTO usage_record (source, owner, span_from, meter, resource, identity, \
+                  revision, span_until, kind, quantity, attribute_set, evidence, \
+                  evidence_index, recorded_at) VALUES ('cs1', 'a1', $1, 'vm_running', 'vm1', \
+                  'i', 0, $2, 'interval', '24', 1, 1, 0, $3)";
+    let from = seconds("2026-10-05T00:00:00Z");
+    let query = sqlx::query(record).bind(from).bind(from + 86_400).bind(world.now());
+    tx.execute(query).await.expect("record");
+    tx.commit().await.expect("commit");
+}
+
+on_both_engines! {
+    async fn usage_without_a_price_is_found_until_there_is_one(db: Db) {
+        let world = two_sellers(db).await;
+        let path = folder("unpriced").join("book.toml").display().to_string();
+        let text = "[book]\ncode = \"standard\"\ncurrency = \"EUR\"\n[[price]]\ncode = \"v\"\n\
+                    meter = \"volume\"\nunit = \"gib_month\"\namount = \"0.1\"\n";
+        std::fs::write(&path, text).expect("write");
+        done(&world, &["prices", "apply", &path, "--from", "2026-10-01"]).await;
+        done(&world, &["catalog", "unpriced"]).await;
+        store_usage(&world).await;
+        let exit = run(&world, &["catalog", "unpriced"]).await.expect("runs");
+        assert_eq!(exit, Exit::Found);
+        done(&world, &["catalog", "unpriced", "--seller", "alpha"]).await;
+        done(&world, &["catalog", "unpriced", "--period", "2026-09"]).await;
+        world.at("2026-10-11T00:00:00Z");
+        done(&world, &["prices", "generate", "--out", &path, "--force"]).await;
+        done(&world, &["prices", "apply", &path, "--from", "2026-10-01"]).await;
+        done(&world, &["catalog", "unpriced"]).await;
     }
 }

@@ -10,7 +10,11 @@ use billow::customer::{OwnerMapping, map_owner};
 use billow::ids::{IdMaker, OwnerRef};
 use billow::period::Span;
 
-use super::stories::{change, customer, make_seller, pretend_issued, seller, two_sellers};
+use billow::finding::store::load_open_findings;
+
+use super::stories::{
+    change, customer, make_seller, pretend_issued, seller, two_sellers, world_with,
+};
 use crate::catalog::fake::{World, account, domain, seconds};
 use crate::on_both_engines;
 
@@ -216,5 +220,36 @@ on_both_engines! {
         assert_eq!(billed_by(&world, "beta", october - 1).await, "provider");
         assert_eq!(billed_by(&world, "beta", october).await, "later");
         assert_eq!(billed_by(&world, "acme", october).await, "provider");
+    }
+}
+
+on_both_engines! {
+    async fn by_hand_means_findings_until_somebody_decides(db: Db) {
+        let world = world_with(db, "[owners]\nauto = \"manual\"\n").await;
+        let mut conn = world.app.db.read().await.expect("read");
+        let customers = load_customers(&mut conn, AsOf::now(world.now())).await.expect("load");
+        let numbers: Vec<_> = customers.iter().map(|c| c.number.as_str()).collect();
+        assert_eq!(numbers, ["INTERNAL"]);
+        let acme = owner(&world, "a1");
+        let open = load_open_findings(&mut conn, &acme, ALWAYS, world.now()).await.expect("load");
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].rule, "unmapped_owner");
+        assert_eq!(
+            open[0].message,
+            "cs1/a1 belongs to no customer: acme: owners.auto is manual, and nobody mapped it; \
+             use billow customers map"
+        );
+        drop(conn);
+        let again = sync(&world.app, &world.source()).await.expect("sync");
+        assert_eq!(again.owners.unmapped, 4);
+        let ids = IdMaker::new(world.app.clock.as_ref());
+        let customer = customers[0].id.clone();
+        let mapping = OwnerMapping { owner: acme.clone(), customer, from: 0, until: i64::MAX };
+        let mut tx = world.app.db.begin().await.expect("begin");
+        map_owner(&mut tx, &mapping, &change(&world, &ids)).await.expect("mapped");
+        tx.commit().await.expect("commit");
+        let mut conn = world.app.db.read().await.expect("read");
+        let open = load_open_findings(&mut conn, &acme, ALWAYS, world.now()).await.expect("load");
+        assert!(open.is_empty(), "once it is somebody's, the doubt is over: {open:?}");
     }
 }

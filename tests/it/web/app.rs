@@ -235,8 +235,8 @@ fn seller_details(code: &str) -> SellerDetails {
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
         "language": Language::En,
-        "invoice_series": "INV",
-        "credit_series": "CN",
+        "invoice_series": code.to_uppercase(),
+        "credit_series": format!("{}-CN", code.to_uppercase()),
         "price_book": "standard",
         "tax_rules": [{ "category": "S", "percent": "19" }],
     });

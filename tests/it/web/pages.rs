@@ -116,7 +116,7 @@ async fn the_month_says_what_is_missing_and_in_doubt() {
     let token = app.token("anna").await;
     let page = app.get(&token, "/billing?lang=en").await.body;
     assert!(
-        page.contains("Usage collected until") && page.contains("2026-10-14 22:00 UTC"),
+        page.contains("Usage collected until") && page.contains("14 Oct 2026, 22:00 UTC"),
         "{page}"
     );
     assert!(page.contains("In doubt") && page.contains("a doubt about acme"), "{page}");
