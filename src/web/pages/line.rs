@@ -132,7 +132,7 @@ fn record_card(visitor: &Visitor, record: &ExplainedRecord) -> Markup {
         details.record {
             summary {
                 (format::instant(record.key.from, visitor.language)) " – " (format::instant(record.until, visitor.language))
-                " · " (record.key.meter) " · " span.number { (record.quantity) }
+                " · " (format::meter(&record.key.meter, visitor.language)) " · " span.number { (record.quantity) }
             }
             dl.facts {
                 dt { (visitor.text(texts::RESOURCE)) } dd { (record.key.resource) }

@@ -3,7 +3,6 @@
 
 use billow::bill::document::TaxCategory;
 use billow::customer::LineCut;
-use billow::store::Db;
 
 use super::shop::{Opening, Shop, hourly, open};
 use crate::on_both_engines;

@@ -3,5 +3,6 @@
 mod corrections;
 mod credit;
 mod issue;
+mod kill;
 mod lines;
 pub mod shop;

@@ -17,8 +17,8 @@ use billow::customer::{
     Change, CustomerDetails, NewAgreement, NewCustomer, NewSeller, OwnerMapping, SellerDetails,
     map_owner, save_customer, save_seller,
 };
-use billow::ids::{CustomerId, IdMaker, OwnerRef, SellerId, SourceName};
-use billow::money::{Currency, Money};
+use billow::ids::{IdMaker, OwnerRef, SourceName};
+use billow::money::Currency;
 use billow::scope::Scope;
 use billow::store::Db;
 use jiff::Timestamp;
@@ -26,8 +26,6 @@ use jiff::Timestamp;
 pub struct Shop {
     pub app: App,
     pub clock: Arc<ManualClock>,
-    pub seller: SellerId,
-    pub customers: Vec<CustomerId>,
     pub currency: Currency,
 }
 
@@ -35,7 +33,7 @@ pub struct Shop {
 pub struct Opening<'a> {
     pub zone: &'a str,
     pub currency: &'a str,
-    /// `class=rate` of the tax rules: `standard=19`.
+    /// Changes the seller's details; without it VAT is 19 %.
     pub change: fn(&mut SellerDetails),
     pub customer: fn(&mut CustomerDetails),
     pub customers: usize,
@@ -65,7 +63,7 @@ fn seller_details(opening: &Opening<'_>) -> SellerDetails {
     details
 }
 
-/// A shop with a price book, at noon of 20 September 2026.
+/// A shop with a price book, at noon of 20 January 2025.
 pub async fn open(db: Db, opening: Opening<'_>, prices: &str) -> Shop {
     let clock = Arc::new(ManualClock::at("2025-01-20T12:00:00Z".parse().expect("an instant")));
     let config = Config::parse("[database]\naddress = \"sqlite:unused\"\n", "test");
@@ -85,7 +83,6 @@ pub async fn open(db: Db, opening: Opening<'_>, prices: &str) -> Shop {
     let new =
         NewSeller { code: "provider".to_owned(), parent: None, domain: None, details, from: 0 };
     let seller = save_seller(&mut tx, new, &change).await.expect("seller");
-    let mut customers = Vec::new();
     for number in 1..=opening.customers {
         let mut details = CustomerDetails::named(&format!("Customer {number}"));
         details.address = Address { country: "DE".to_owned(), ..Address::default() };
@@ -101,10 +98,9 @@ pub async fn open(db: Db, opening: Opening<'_>, prices: &str) -> Shop {
         let mapping =
             OwnerMapping { owner: owner(number), customer: id.clone(), from: 0, until: i64::MAX };
         map_owner(&mut tx, &mapping, &change).await.expect("mapping");
-        customers.push(id);
     }
     tx.commit().await.expect("commit");
-    let shop = Shop { app, clock, seller, customers, currency };
+    let shop = Shop { app, clock, currency };
     shop.price("1970-01-01T00:00:00Z", prices).await;
     shop
 }
@@ -232,10 +228,6 @@ impl Shop {
         let mut conn = self.app.db.read().await.expect("read");
         let found = load_invoice(&mut conn, &Scope::Provider, number).await.expect("invoice");
         found.unwrap_or_else(|| panic!("no invoice {number}")).0
-    }
-
-    pub fn text(&self, minor: i64) -> String {
-        Money { minor, currency: self.currency }.to_decimal_text()
     }
 }
 
