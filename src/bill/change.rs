@@ -4,9 +4,9 @@
 //! billed: an increase is paid with the next invoice, a decrease is credited on the document that
 //! billed it. Credit notes by a person's decision are no withdrawal of usage and do not count.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{DocumentKind, InvoiceDocument, Line, Reference, TaxRate};
+use super::document::{ChargePart, DocumentKind, InvoiceDocument, Line, Reference, TaxRate};
 use super::draft::Correction;
 use crate::ids::InvoiceId;
 use crate::period::Span;
@@ -35,7 +35,7 @@ pub struct Changes {
 pub fn changes(
     invoice: &InvoiceDocument,
     issued: &[InvoiceDocument],
-    now: &InvoiceDocument,
+    (now, parts): (&InvoiceDocument, &[ChargePart]),
 ) -> Changes {
     let reference = Reference {
         id: invoice.id.clone(),
@@ -60,7 +60,7 @@ pub fn changes(
                 line: Line::clone(line),
                 minor,
                 corrects: reference.clone(),
-                owners: now.owners.clone(),
+                parts: parts_of(key, now, parts),
             });
         } else if minor < 0 {
             spread(&billed, key, -minor, &mut changes.decreases);
@@ -72,6 +72,13 @@ pub fn changes(
         }
     }
     changes
+}
+
+/// The parts of all lines of a pool, with the records behind them.
+fn parts_of(key: &Key, now: &InvoiceDocument, parts: &[ChargePart]) -> Vec<ChargePart> {
+    let lines: BTreeSet<u32> =
+        own_lines(now).filter(|line| key_of(line) == *key).map(|line| line.number).collect();
+    parts.iter().filter(|part| lines.contains(&part.line)).cloned().collect()
 }
 
 /// A line that billed usage of the period, and what is left of it.

@@ -99,6 +99,7 @@ pub fn credit(
         corrects: Some(reference),
         reason: Some(reason.to_owned()),
         automatic: false,
+        prices_corrected_at: None,
         known_at,
         ..invoice.clone()
     };

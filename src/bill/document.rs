@@ -272,6 +272,10 @@ pub struct InvoiceDocument {
     /// Made by a bill run because usage changed after issue, not by a person's decision.
     #[serde(default)]
     pub automatic: bool,
+    /// Prices known at this instant (unix seconds) were used for the periods it corrects, by an
+    /// explicit correction run; later corrections of them go on from these prices.
+    #[serde(default)]
+    pub prices_corrected_at: Option<i64>,
     pub bank: Option<BankAccount>,
     /// What to write on the transfer: the number, once issued.
     pub style: DocumentStyle,

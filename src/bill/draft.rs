@@ -19,7 +19,7 @@ use crate::collect::record::{StoredRecord, attribute};
 use crate::customer::{Agreement, Customer, LineCut, Seller};
 use crate::ids::{InvoiceId, OwnerRef};
 use crate::meter::{Category, category_of};
-use crate::money::{Exact, Money};
+use crate::money::{Exact, Money, allocate::largest_remainder};
 use crate::period::{BillingCycle, Period, Span, local_date};
 use crate::rate::{Charge, ChargeKind, PoolKey};
 
@@ -46,7 +46,8 @@ pub struct Correction {
     pub line: Line,
     pub minor: i64,
     pub corrects: Reference,
-    pub owners: Vec<OwnerRef>,
+    /// Parts of the pool as known now, with the records behind them; they share the difference.
+    pub parts: Vec<ChargePart>,
 }
 
 /// A document without number, and the parts of its lines.
@@ -91,9 +92,8 @@ pub fn draft(input: DraftInput<'_>) -> Result<Drafted, TaxError> {
     }
     for correction in &input.corrections {
         let number = u32::try_from(lines.len() + 1).unwrap_or(u32::MAX);
-        let (line, part) = correction_line(&input, correction, number, language);
-        lines.push(line);
-        parts.push(part);
+        lines.push(correction_line(&input, correction, number, language));
+        parts.extend(correction_parts(correction, number));
     }
     let document = assemble(&input, lines, &parts, language)?;
     Ok(Drafted { document, parts })
@@ -250,10 +250,10 @@ fn correction_line(
     correction: &Correction,
     number: u32,
     language: Language,
-) -> (Line, ChargePart) {
+) -> Line {
     let amount = Money { minor: correction.minor, currency: input.agreement.currency }.to_exact();
     let text = texts::correction(language, &correction.line.text, &correction.corrects.number);
-    let line = Line {
+    Line {
         number,
         kind: ChargeKind::Usage,
         text,
@@ -268,30 +268,22 @@ fn correction_line(
         net_minor: correction.minor,
         corrects: Some(correction.corrects.clone()),
         ..correction.line.clone()
-    };
-    let owner = correction.owners.first().cloned().unwrap_or_else(|| OwnerRef {
-        source: crate::ids::SourceName(String::new()),
-        id: String::new(),
-    });
-    let part = ChargePart {
-        line: number,
-        ordinal: 1,
-        owner,
-        project: correction.line.project.clone(),
-        account: None,
-        meter: correction.line.meter.clone().unwrap_or_else(String::new),
-        resource: String::new(),
-        resource_name: correction.line.text.clone(),
-        tags: Vec::new(),
-        quantity: Exact::ONE,
-        exact: amount,
-        net_minor: correction.minor,
-        record_first: String::new(),
-        record_last: String::new(),
-        record_count: 0,
-        record_hash: String::new(),
-    };
-    (line, part)
+    }
+}
+
+/// The difference, shared over the resources of its pool by what each costs now.
+fn correction_parts(correction: &Correction, number: u32) -> Vec<ChargePart> {
+    let weights: Vec<Exact> = correction.parts.iter().map(|part| part.exact.clone()).collect();
+    let shares = largest_remainder(correction.minor, &weights);
+    let parts = correction.parts.iter().zip(shares).zip(1..);
+    parts
+        .map(|((part, net_minor), ordinal)| ChargePart {
+            line: number,
+            ordinal,
+            net_minor,
+            ..part.clone()
+        })
+        .collect()
 }
 
 fn assemble(
@@ -305,7 +297,6 @@ fn assemble(
     let net_minor: i64 = lines.iter().map(|line| line.net_minor).sum();
     let tax_minor: i64 = taxes.iter().map(|tax| tax.tax_minor).sum();
     let mut owners: BTreeSet<OwnerRef> = parts.iter().map(|part| part.owner.clone()).collect();
-    owners.extend(input.corrections.iter().flat_map(|one| one.owners.clone()));
     owners.retain(|owner| !owner.id.is_empty());
     let (period_from, period_until) = (
         day_text(input.period.span.from, input.cycle),
@@ -344,6 +335,7 @@ fn assemble(
         corrects: None,
         reason: None,
         automatic: false,
+        prices_corrected_at: None,
         bank: seller.bank.clone(),
         style: seller.style.clone(),
         known_at: input.known_at,

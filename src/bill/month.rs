@@ -1,7 +1,7 @@
 //! A customer's month, rated now and stored nowhere: month to date, previews, drafts and
 //! `billow rate` are all this function.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::days::{DayAmount, by_day};
@@ -11,7 +11,7 @@ use super::facts::{Histories, load_facts};
 use super::tax;
 use crate::catalog::price::{BookVersion, TierScope};
 use crate::catalog::store::load_book_versions;
-use crate::collect::record::StoredRecord;
+use crate::collect::record::{StoredRecord, attribute};
 use crate::collect::store::{load_records, load_watermarks};
 use crate::customer::store::{AsOf, load_agreements, load_customer, load_mappings, load_seller};
 use crate::customer::{Agreement, Customer, OwnerMapping, Seller};
@@ -127,7 +127,7 @@ pub(super) async fn gather(
         boundaries: &boundaries,
         customer: &customer.id,
     });
-    holds.extend(rating.unpriced.iter().map(|unpriced| unpriced_hold(unpriced, request.known_at)));
+    holds.extend(unpriced_holds(&rating.unpriced, request.known_at));
     let complete_until = complete_until(conn).await?;
     Ok(Gathered { seller, customer, cycle, records, versions, rating, holds, complete_until })
 }
@@ -281,22 +281,42 @@ fn hold(rule: &str, owner: &OwnerRef, span: Span, message: String, known_at: i64
     }
 }
 
-fn unpriced_hold(unpriced: &Unpriced, known_at: i64) -> Finding {
-    let offering = unpriced.facts.attributes.get("offering_name").map_or("", String::as_str);
+/// One hold for each meter and offering without a price; made anew each time, so that a price
+/// that is applied later ends it. What is zero needs no price.
+fn unpriced_holds(unpriced: &[Unpriced], known_at: i64) -> Vec<Finding> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&Unpriced>> = BTreeMap::new();
+    for one in unpriced.iter().filter(|one| !one.quantity.is_zero()) {
+        let offering = one.facts.attributes.get(attribute::OFFERING).map_or("", String::as_str);
+        groups.entry((&one.meter, offering)).or_default().push(one);
+    }
+    groups.into_values().map(|group| unpriced_hold(&group, known_at)).collect()
+}
+
+fn unpriced_hold(group: &[&Unpriced], known_at: i64) -> Finding {
+    let first = group[0];
+    let attributes = &first.facts.attributes;
+    let quantity = Exact::sum(group.iter().map(|one| &one.quantity));
+    let offering = attributes.get(attribute::OFFERING_NAME).map_or("", String::as_str);
     let message = format!(
-        "{} of {} {offering} has no price: add one to the book, or 0 if it is free",
-        unpriced.quantity.to_text_rounded(6),
-        unpriced.meter,
+        "{} of {} {offering} on {} resources has no price: add one to the book, or 0 if it is free",
+        quantity.to_text_rounded(6),
+        first.meter,
+        group.len(),
     );
+    let from = group.iter().map(|one| one.span.from).min().unwrap_or(first.span.from);
+    let until = group.iter().map(|one| one.span.until).max().unwrap_or(first.span.until);
+    let span = Span::new(from, until);
+    let resource = if group.len() == 1 { first.resource.to_string() } else { String::new() };
     Finding {
-        meter: unpriced.meter.to_string(),
-        resource: unpriced.resource.to_string(),
+        meter: first.meter.to_string(),
+        resource,
         detail: serde_json::json!({
-            "quantity": unpriced.quantity,
-            "offering": unpriced.facts.attributes.get("offering"),
-            "records": unpriced.records.len(),
+            "quantity": quantity,
+            "offering": attributes.get(attribute::OFFERING),
+            "resources": group.len(),
+            "records": group.iter().map(|one| one.records.len()).sum::<usize>(),
         }),
-        ..hold("unpriced", &unpriced.facts.owner, unpriced.span, message, known_at)
+        ..hold("unpriced", &first.facts.owner, span, message, known_at)
     }
 }
 

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::audit;
 use crate::customer::store::{AsOf, load_agreements, load_customer, load_seller, load_sellers};
 use crate::customer::{Agreement, Approval, Customer, Seller, ZeroInvoices};
+use crate::finding::store::load_open_findings;
 use crate::ids::{EntryId, IdMaker, InvoiceId, SellerId};
 use crate::jobs::lease;
 use crate::ledger;
@@ -30,6 +31,9 @@ use crate::scope::Scope;
 use crate::store::{Conn, StoreError};
 
 const DAY_SECONDS: i64 = 86_400;
+
+/// A lease is renewed after this long, well before it ends.
+const RENEW_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Tries of a transaction that another one got in the way of.
 const TRIES_MAX: u32 = 20;
@@ -115,18 +119,22 @@ async fn run_seller(
     (report, progress): (&mut RunReport, &dyn Fn(usize, usize)),
 ) -> anyhow::Result<()> {
     let now = app.clock.now_seconds();
-    let label = request.label.to_string();
     let mut conn = app.db.read().await?;
     // A period's local bounds differ by customer; two days on either side cover all zones.
     let until = crate::period::BillingCycle::new("UTC", 31)?.period(request.label.next())?;
     let span = Span::new(0, until.span.until);
     let agreements = load_agreements(&mut conn, &seller.id, span, now).await?;
-    let existing =
-        store::load_drafts(&mut conn, &Scope::Provider, Some(&seller.id), Some(&label)).await?;
+    let existing = store::load_drafts(&mut conn, &Scope::Provider, Some(&seller.id), None).await?;
     drop(conn);
     let mut histories = Histories::default();
     let count = agreements.len();
+    let mut renewed = std::time::Instant::now();
     for (index, agreement) in agreements.iter().enumerate() {
+        if !request.preview && renewed.elapsed() > RENEW_AFTER {
+            let holder = lease::holder("billow bill run");
+            lease::take(&app.db, &format!("bill:{}", seller.id), &holder).await?;
+            renewed = std::time::Instant::now();
+        }
         let billing = Billing { app, request, agreement, existing: &existing, now };
         let lines = billing
             .bill(&mut histories)
@@ -145,6 +153,7 @@ struct Billing<'a> {
     app: &'a App,
     request: &'a RunRequest,
     agreement: &'a Agreement,
+    /// Drafts of the seller, of all periods.
     existing: &'a [Draft],
     now: i64,
 }
@@ -174,7 +183,9 @@ impl Billing<'_> {
         let billed =
             issued.iter().any(|one| one.kind == DocumentKind::Invoice && one.period.label == label);
         let agreed = Span::new(agreement.from, agreement.until);
-        let (increases, decreases) = self.corrections(&mut conn, &issued, histories).await?;
+        let mut billing = issued.clone();
+        billing.extend(self.waiting());
+        let (increases, decreases) = self.corrections(&mut conn, &billing, histories).await?;
         let mut made = Vec::new();
         let left = !agreed.overlaps(period.span);
         if !billed && (!left || !increases.is_empty()) && agreement.from < period.span.until {
@@ -182,7 +193,8 @@ impl Billing<'_> {
                 MonthRequest { agreement, period, known_at: self.now, prices_known_at: self.now };
             let gathered = gather(&mut conn, &request, histories).await?;
             let id = self.id_of(DocumentKind::Invoice, None);
-            let month = finish(&request, gathered, id, increases)?;
+            let mut month = finish(&request, gathered, id, increases)?;
+            month.document.prices_corrected_at = self.prices_corrected_at();
             let holds = self.holds(&month);
             made.push(Made { document: month.document, parts: month.parts, holds });
         }
@@ -194,7 +206,7 @@ impl Billing<'_> {
 
     async fn parties(
         &self,
-        conn: &mut crate::store::Conn,
+        conn: &mut Conn,
         as_of: AsOf,
     ) -> Result<Option<(Seller, Customer)>, StoreError> {
         let seller = load_seller(conn, &self.agreement.seller, as_of).await?;
@@ -213,7 +225,7 @@ impl Billing<'_> {
         if self.now < end + wait {
             let days = self.app.config.billing.close_after_days;
             holds.push(format!("not closed: the period closes {days} days after its end"));
-        } else if month.complete_until < end {
+        } else if month.complete_until < end && !self.app.orchestrators.is_empty() {
             holds.push("not closed: usage is not collected up to the period's end".to_owned());
         }
         holds
@@ -222,7 +234,7 @@ impl Billing<'_> {
     /// Increases for this invoice and decreases to be credited, of all earlier issued periods.
     async fn corrections(
         &self,
-        conn: &mut crate::store::Conn,
+        conn: &mut Conn,
         issued: &[InvoiceDocument],
         histories: &mut Histories,
     ) -> anyhow::Result<(Vec<Correction>, Vec<Decrease>)> {
@@ -231,6 +243,7 @@ impl Billing<'_> {
         let mut decreases = Vec::new();
         let earlier = issued.iter().filter(|one| {
             one.kind == DocumentKind::Invoice
+                && one.number.is_some()
                 && one.period.label < self.request.label
                 && one.period.label >= oldest
         });
@@ -238,8 +251,10 @@ impl Billing<'_> {
             if !self.request.correct_prices && !self.changed(conn, invoice).await? {
                 continue;
             }
-            let prices_known_at =
-                if self.request.correct_prices { self.now } else { invoice.known_at };
+            let prices_known_at = match self.request.correct_prices {
+                true => self.now,
+                false => prices_of(invoice, issued),
+            };
             let request = MonthRequest {
                 agreement: self.agreement,
                 period: invoice.period,
@@ -253,16 +268,20 @@ impl Billing<'_> {
             }
             let id = InvoiceId(format!("again:{}", invoice.id));
             let month = finish(&request, gathered, id, Vec::new())?;
-            let found = changes(invoice, issued, &month.document);
+            let found = changes(invoice, issued, (&month.document, &month.parts));
             increases.extend(found.increases);
             decreases.extend(found.decreases);
         }
         Ok((increases, decreases))
     }
 
+    fn prices_corrected_at(&self) -> Option<i64> {
+        self.request.correct_prices.then_some(self.now)
+    }
+
     async fn changed(
         &self,
-        conn: &mut crate::store::Conn,
+        conn: &mut Conn,
         invoice: &InvoiceDocument,
     ) -> Result<bool, StoreError> {
         let customer = &self.agreement.customer;
@@ -284,7 +303,7 @@ impl Billing<'_> {
 
     async fn credit_notes(
         &self,
-        conn: &mut crate::store::Conn,
+        conn: &mut Conn,
         seller: &Seller,
         issued: &[InvoiceDocument],
         decreases: Vec<Decrease>,
@@ -297,8 +316,10 @@ impl Billing<'_> {
         for (id, lines) in by_invoice {
             let Some(invoice) = issued.iter().find(|one| one.id == id) else { continue };
             let mut notes = store::load_notes(conn, &seller.id, &id).await?;
-            // The draft of an earlier run is replaced, so it takes nothing away.
-            notes.retain(|note| note.number.is_some() || !note.automatic);
+            // The draft of an earlier run of this period is replaced, so it takes nothing away.
+            notes.retain(|note| {
+                note.number.is_some() || !note.automatic || note.period.label != self.request.label
+            });
             let parts = store::load_parts(conn, &seller.id, &id).await?;
             let creditable = Creditable {
                 invoice,
@@ -322,6 +343,7 @@ impl Billing<'_> {
             let own = self.id_of(DocumentKind::CreditNote, Some(&id));
             let (mut document, parts) = credit(&creditable, &request, own, &reason, self.now)?;
             document.automatic = true;
+            document.prices_corrected_at = self.prices_corrected_at();
             // Filed under the run that found it.
             document.period.label = self.request.label;
             made.push(Made { document, parts, holds: Vec::new() });
@@ -337,10 +359,21 @@ impl Billing<'_> {
         )
     }
 
+    /// Drafts of other periods of the agreement: what they correct is not corrected twice.
+    fn waiting(&self) -> impl Iterator<Item = InvoiceDocument> {
+        let other = self.existing.iter().map(|draft| &draft.document).filter(|document| {
+            document.agreement_id == self.agreement.id
+                && document.period.label != self.request.label
+                && (document.kind == DocumentKind::Invoice || document.automatic)
+        });
+        other.cloned()
+    }
+
     fn standing(&self, kind: DocumentKind, corrects: Option<&InvoiceId>) -> Option<&Draft> {
         self.existing.iter().find(|draft| {
             let document = &draft.document;
             document.agreement_id == self.agreement.id
+                && document.period.label == self.request.label
                 && document.kind == kind
                 && document.corrects.as_ref().map(|of| &of.id) == corrects
         })
@@ -408,6 +441,7 @@ impl Billing<'_> {
     async fn drop_stale(&self, kept: &[Draft]) -> anyhow::Result<()> {
         let stale = self.existing.iter().filter(|draft| {
             draft.document.agreement_id == self.agreement.id
+                && draft.document.period.label == self.request.label
                 && (draft.document.kind == DocumentKind::Invoice || draft.document.automatic)
                 && !kept.iter().any(|one| one.document.id == draft.document.id)
         });
@@ -420,8 +454,20 @@ impl Billing<'_> {
     }
 }
 
+/// From when on an issued period is rated by its original prices: those known when it was drafted,
+/// or when an explicit correction run billed others.
+fn prices_of(invoice: &InvoiceDocument, issued: &[InvoiceDocument]) -> i64 {
+    let corrects = |one: &&InvoiceDocument| {
+        let on_lines = one.lines.iter().filter_map(|line| line.corrects.as_ref());
+        on_lines.chain(one.corrects.as_ref()).any(|of| of.id == invoice.id)
+    };
+    let corrected = issued.iter().filter(corrects).filter_map(|one| one.prices_corrected_at);
+    corrected.max().unwrap_or(invoice.known_at)
+}
+
 fn same_amounts(a: &InvoiceDocument, b: &InvoiceDocument) -> bool {
     let plain = |document: &InvoiceDocument| InvoiceDocument {
+        prices_corrected_at: None,
         known_at: 0,
         record_revision_max: 0,
         ..document.clone()
@@ -528,7 +574,13 @@ pub async fn issue_all(
                 DraftState::Held => false,
             })
             .collect();
+        let mut renewed = std::time::Instant::now();
         for (index, draft) in ready.iter().enumerate() {
+            if renewed.elapsed() > RENEW_AFTER {
+                let holder = lease::holder("billow bill issue");
+                lease::take(&app.db, &format!("bill:{}", seller.id), &holder).await?;
+                renewed = std::time::Instant::now();
+            }
             issued.extend(issue_one(app, &draft.document.id).await?);
             progress(index + 1, ready.len());
         }
@@ -554,12 +606,14 @@ pub async fn issue_one(app: &App, id: &InvoiceId) -> anyhow::Result<Option<Issue
 
 async fn issue_once(app: &App, id: &InvoiceId) -> anyhow::Result<Option<IssuedLine>> {
     let mut tx = app.db.begin().await?;
-    let issued = issue_draft(app, &mut tx, id).await?;
+    let line = issue_draft(app, &mut tx, id).await?;
     tx.commit().await.map_err(StoreError::from)?;
-    Ok(issued)
+    Ok(line)
 }
 
-/// Issues one draft in the caller's transaction, audited as `app.actor`.
+/// Issues a draft in the caller's transaction: number, frozen row, ledger entry and audit. `None`
+/// when it is gone; an error when something holds it. A transaction that is rolled back takes no
+/// number.
 pub async fn issue_draft(
     app: &App,
     tx: &mut Conn,
@@ -570,6 +624,9 @@ pub async fn issue_draft(
     let Some(mut draft) = store::lock_draft(tx, id).await? else { return Ok(None) };
     if draft.state == DraftState::Held {
         anyhow::bail!("draft {id} is held: {}", draft.holds.join("; "));
+    }
+    if let Some(doubt) = new_doubt(tx, &draft.document, now).await? {
+        anyhow::bail!("draft {id} is held by a new finding: {doubt}; run billow bill run again");
     }
     let seller_id = draft.document.seller_id.clone();
     let seller = load_seller(tx, &seller_id, AsOf { at: now, known_at: now }).await?;
@@ -618,6 +675,24 @@ pub async fn issue_draft(
         tax_minor: document.tax_minor,
         gross_minor: document.gross_minor,
     }))
+}
+
+/// An open finding about the document's owners and period that came after it was drafted.
+async fn new_doubt(
+    conn: &mut Conn,
+    document: &InvoiceDocument,
+    now: i64,
+) -> Result<Option<String>, StoreError> {
+    if document.kind == DocumentKind::CreditNote {
+        return Ok(None);
+    }
+    for owner in &document.owners {
+        let open = load_open_findings(conn, owner, document.period.span, now).await?;
+        if let Some(finding) = open.first() {
+            return Ok(Some(format!("{}: {}", finding.rule, finding.message)));
+        }
+    }
+    Ok(None)
 }
 
 /// Makes and stores the draft of a credit note by a person's decision; gives its id. Audited.

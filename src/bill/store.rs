@@ -409,7 +409,7 @@ pub async fn load_drafts(
 ) -> Result<Vec<Draft>, StoreError> {
     let sql = "SELECT id, state, holds, document, contact, customer_number FROM draft \
                WHERE ($1 = '' OR seller_id = $2) AND ($3 = '' OR period = $4) \
-               ORDER BY customer_number, kind DESC, period, id";
+               ORDER BY LENGTH(customer_number), customer_number, kind DESC, period, id";
     let seller = seller.map_or_else(String::new, |id| id.0.clone());
     let period = period.map_or_else(String::new, str::to_owned);
     let query =
@@ -673,6 +673,32 @@ pub async fn load_chain(conn: &mut Conn) -> Result<Vec<ChainRow>, StoreError> {
                 net_minor: row.try_get(11)?,
                 tax_minor: row.try_get(12)?,
                 gross_minor: row.try_get(13)?,
+            })
+        })
+        .collect()
+}
+
+/// Where the numbers and the chain of a series end, as its own rows say.
+#[derive(Clone, Debug)]
+pub struct SeriesEnd {
+    pub seller: SellerId,
+    pub series: String,
+    pub year: i64,
+    pub last_number: i64,
+}
+
+/// The last number of every series and year.
+pub async fn load_series_ends(conn: &mut Conn) -> Result<Vec<SeriesEnd>, StoreError> {
+    let sql = "SELECT seller_id, series, year, last_number FROM series_year \
+               ORDER BY seller_id, series, year";
+    let rows = conn.fetch_all(sql).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(SeriesEnd {
+                seller: SellerId(row.try_get(0)?),
+                series: row.try_get(1)?,
+                year: row.try_get(2)?,
+                last_number: row.try_get(3)?,
             })
         })
         .collect()

@@ -352,7 +352,7 @@ impl<'a> Work<'a> {
             repaired: false,
             proposal: bounded.then(|| proposal_json(&proposal)),
             message: format!(
-                "a part of the window was reported again with {}: with it the window has {}, not {}",
+                "a part of the window was reported again with {}: the window then has {}, not {}",
                 fragment.quantity.to_text_rounded(6),
                 corrected.to_text_rounded(6),
                 whole.quantity.to_text_rounded(6),

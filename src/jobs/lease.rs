@@ -37,7 +37,7 @@ pub async fn take(db: &Db, name: &str, holder: &str) -> Result<Lease, LeaseError
         .bind(now + LEASE_SECONDS)
         .bind(now);
     let taken = tx.execute(query).await.map_err(StoreError::from)?.rows_affected() == 1;
-    if taken {
+    if taken || take_from_dead(&mut tx, name, holder, now).await? {
         tx.commit().await.map_err(StoreError::from)?;
         return Ok(Lease { name: name.to_owned(), holder: holder.to_owned() });
     }
@@ -49,6 +49,38 @@ pub async fn take(db: &Db, name: &str, holder: &str) -> Result<Lease, LeaseError
         holder: row.try_get(0).map_err(StoreError::from)?,
         until: row.try_get(1).map_err(StoreError::from)?,
     })
+}
+
+/// Takes a lease whose holder was a process of this machine that is gone: killed, it could not
+/// give it back, and its work is safe to go on with.
+async fn take_from_dead(
+    conn: &mut crate::store::Conn,
+    name: &str,
+    holder: &str,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let query = sqlx::query("SELECT holder FROM lease WHERE name = $1").bind(name.to_owned());
+    let Some(row) = conn.fetch_optional(query).await? else { return Ok(false) };
+    let found: String = row.try_get(0)?;
+    if !is_gone(&found) {
+        return Ok(false);
+    }
+    let sql = "UPDATE lease SET holder = $1, until = $2 WHERE name = $3 AND holder = $4";
+    let query = sqlx::query(sql)
+        .bind(holder.to_owned())
+        .bind(now + LEASE_SECONDS)
+        .bind(name.to_owned())
+        .bind(found);
+    Ok(conn.execute(query).await?.rows_affected() == 1)
+}
+
+/// Whether a holder's name tells of a process of this host that no longer runs.
+fn is_gone(holder: &str) -> bool {
+    let Some((_, rest)) = holder.split_once("(process ") else { return false };
+    let Some((process, host)) = rest.split_once(" on ") else { return false };
+    let processes = std::path::Path::new("/proc/self");
+    let here = host.trim_end_matches(')') == host_name() && processes.exists();
+    here && !std::path::Path::new("/proc").join(process).exists()
 }
 
 /// Gives a lease back.
@@ -64,8 +96,11 @@ pub async fn release(db: &Db, lease: Lease) -> Result<(), StoreError> {
 
 /// A holder's name that tells people whom to ask: host, process and what it does.
 pub fn holder(what: &str) -> String {
-    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    format!("{what} (process {} on {})", std::process::id(), host.trim())
+    format!("{what} (process {} on {})", std::process::id(), host_name())
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/etc/hostname").unwrap_or_default().trim().to_owned()
 }
 
 fn machine_seconds() -> i64 {
