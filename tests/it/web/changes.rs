@@ -139,7 +139,10 @@ async fn a_finding_is_decided_once_with_a_reason() {
     world::add_finding(&app, "f1", "acme", 1_790_000_000).await;
     let (root, anna) = (app.token("root").await, app.token("anna").await);
     let path = "/api/v1/findings/f1/release";
-    assert_eq!(post(&app, &root, path, "k0", json!({ "reason": " " })).await.code(), "invalid_field");
+    assert_eq!(
+        post(&app, &root, path, "k0", json!({ "reason": " " })).await.code(),
+        "invalid_field"
+    );
     assert_eq!(post(&app, &anna, path, "k0", json!({ "reason": "x" })).await.code(), "not_found");
     let open = app.get(&anna, "/api/v1/findings?state=open").await.json();
     assert_eq!(open["findings"].as_array().expect("findings").len(), 1, "her own doubt is shown");
@@ -148,7 +151,8 @@ async fn a_finding_is_decided_once_with_a_reason() {
     assert_eq!(done.json()["finding"]["state"], "released");
     let again = post(&app, &root, path, "k1", json!({ "reason": "checked" })).await;
     assert_eq!(again.body, done.body);
-    let other = post(&app, &root, "/api/v1/findings/f1/reject", "k2", json!({ "reason": "no" })).await;
+    let other =
+        post(&app, &root, "/api/v1/findings/f1/reject", "k2", json!({ "reason": "no" })).await;
     assert_eq!((other.status.as_u16(), other.code().as_str()), (409, "already_decided"));
     assert_eq!(audited(&app, "finding.released").await, ["user:cs1/u-root"]);
     assert!(audited(&app, "finding.rejected").await.is_empty());
