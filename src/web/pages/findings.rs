@@ -91,7 +91,8 @@ pub fn table(visitor: &Visitor, findings: &[Finding]) -> Markup {
             thead { tr { @for head in heads { th scope="col" { (visitor.text(head)) } } } }
             tbody {
                 @for finding in findings {
-                    @let href = visitor.link(&format!("/billing/findings/{}", encode(&finding.id.0)));
+                    @let address = format!("/billing/findings/{}", encode(&finding.id.0));
+                    @let href = visitor.link(&address);
                     tr {
                         td {
                             // What a rating finds, such as a missing price, has no page of its own.
@@ -137,7 +138,10 @@ async fn build_one(state: &State, visitor: &Visitor, id: &str) -> Result<Page, A
                 dt { (visitor.text(texts::RESOURCE)) } dd { (finding.resource) }
                 dt { (visitor.text(texts::METER)) } dd { (finding.meter) }
                 dt { (visitor.text(texts::SPAN)) }
-                dd { (format::instant(finding.span.from, visitor.language)) " – " (format::instant(finding.span.until, visitor.language)) }
+                dd {
+                    (format::instant(finding.span.from, visitor.language)) " – "
+                    (format::instant(finding.span.until, visitor.language))
+                }
             }
             pre { (super::line::pretty(&finding.detail)) }
         }
@@ -155,7 +159,10 @@ fn decision(visitor: &Visitor, finding: &Finding) -> Markup {
             p { (visitor.text(texts::RELEASE_HOW)) }
             input type="hidden" name="csrf" value=(visitor.caller.csrf());
             input type="hidden" name="key" value=(uuid::Uuid::new_v4());
-            label { span { (visitor.text(texts::REASON)) } input name="reason" required maxlength="500"; }
+            label {
+                span { (visitor.text(texts::REASON)) }
+                input name="reason" required maxlength="500";
+            }
             button.primary type="submit" name="decision" value="release" {
                 (visitor.text(texts::RELEASE))
             }

@@ -104,9 +104,8 @@ fn parts(visitor: &Visitor, found: &ExplainedLine, (here, currency): (&str, Curr
                         }
                         td { (format::meter(&part.meter, visitor.language)) }
                         td.number { (format::quantity(&part.quantity, visitor.language)) }
-                        td.number {
-                            (format::money(Money { minor: part.net_minor, currency }, visitor.language))
-                        }
+                        @let net = Money { minor: part.net_minor, currency };
+                        td.number { (format::money(net, visitor.language)) }
                     }
                 }
             }
@@ -128,17 +127,20 @@ fn records(visitor: &Visitor, found: &ExplainedLine, all: Option<&str>) -> Marku
 }
 
 fn record_card(visitor: &Visitor, record: &ExplainedRecord) -> Markup {
+    let language = visitor.language;
     html! {
         details.record {
             summary {
-                (format::instant(record.key.from, visitor.language)) " – " (format::instant(record.until, visitor.language))
-                " · " (format::meter(&record.key.meter, visitor.language)) " · " span.number { (record.quantity) }
+                (format::instant(record.key.from, language)) " – "
+                (format::instant(record.until, language)) " · "
+                (format::meter(&record.key.meter, language)) " · "
+                span.number { (record.quantity) }
             }
             dl.facts {
                 dt { (visitor.text(texts::RESOURCE)) } dd { (record.key.resource) }
                 @for (name, value) in &record.attributes { dt { (name) } dd { (value) } }
                 @if let Some(at) = record.fetched_at {
-                    dt { (visitor.text(texts::FETCHED)) } dd { (format::instant(at, visitor.language)) }
+                    dt { (visitor.text(texts::FETCHED)) } dd { (format::instant(at, language)) }
                 }
                 @if let Some(request) = &record.request {
                     dt { (visitor.text(texts::REQUEST)) } dd { code { (request) } }

@@ -79,7 +79,10 @@ async fn build(
     let body = html! {
         (steps(visitor, &view))
         div data-live[live] {
-            h1 { (view.customer.details.name) " · " (format::month(view.period.label, visitor.language)) }
+            h1 {
+                (view.customer.details.name) " · "
+                (format::month(view.period.label, visitor.language))
+            }
             (totals(visitor, &view))
             (standing(visitor, &view))
             @if view.parts.is_empty() {

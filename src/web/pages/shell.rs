@@ -352,6 +352,11 @@ fn language_of(tag: &str) -> Option<Language> {
     }
 }
 
+/// The parameters that have a value.
+pub fn filled<'a>(parameters: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    parameters.iter().copied().filter(|(_, value)| !value.is_empty()).collect()
+}
+
 /// Percent-encoding of a part of an address.
 pub fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());

@@ -1,13 +1,19 @@
 //! Goal: the demo's small world is prepared by the ordinary code, and again without harm.
 
 use billow::bill::verify::verify;
-use billow::demo::cloudstack::Settings;
+use billow::demo::cloudstack::{Defects, Settings};
 use billow::demo::run::{Options, World, prepare, present_before};
 use billow::demo::seed::Size;
 
 use crate::support::db::folder;
 
 fn options(folder: std::path::PathBuf) -> Options {
+    // Without the two defects that hold invoices by themselves.
+    let defects = Defects {
+        lost_volume_ids: false,
+        live_scale_overwrites: false,
+        ..Defects::usual()
+    };
     let _ = rustls::crypto::ring::default_provider().install_default();
     Options {
         seed: 5,
@@ -17,7 +23,7 @@ fn options(folder: std::path::PathBuf) -> Options {
         listen: "127.0.0.1:0".to_owned(),
         present: "2026-11-14T10:00:00Z".parse().expect("an instant"),
         database: None,
-        settings: Settings::usual(),
+        settings: Settings { defects, ..Settings::usual() },
     }
 }
 
@@ -30,7 +36,8 @@ async fn the_small_world_is_billed_and_goes_on_where_it_ended() {
     let options = options(folder("demo"));
     let first = make(&options).await;
     assert_eq!(first.running.to_string(), "2026-11");
-    assert!(first.issued.len() >= 3, "{} issued, held: {:?}", first.issued.len(), first.held);
+    assert!(first.held.is_empty(), "{:?}", first.held);
+    assert_eq!(first.issued.len(), 4);
     assert!(first.issued.iter().all(|line| line.gross_minor > 0));
     let verified = verify(&first.app, &|_, _| {}).await.expect("verify");
     assert!(verified.is_good(), "{verified:?}");

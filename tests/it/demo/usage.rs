@@ -29,8 +29,9 @@ fn type_of(row: &Value) -> u64 {
 async fn every_type_occurs_with_the_recorded_fields() {
     let cloud = Cloud::start().await;
     let mut real: BTreeMap<u64, BTreeSet<BTreeMap<String, &str>>> = BTreeMap::new();
-    for day in 18..=21 {
-        let text = recorded(&format!("usage-daily/day-{day}.all.json"));
+    let days = ["18.all", "19.all", "20.all", "21.all", "21.all.read-again-after-volume-migration"];
+    for day in days {
+        let text = recorded(&format!("usage-daily/day-{day}.json"));
         let json: Value = serde_json::from_str(&text).expect("recorded JSON");
         for row in json["listusagerecordsresponse"]["usagerecord"].as_array().expect("rows") {
             real.entry(type_of(row)).or_default().insert(shape(row));
