@@ -9,11 +9,8 @@ use crate::support::db::folder;
 
 fn options(folder: std::path::PathBuf) -> Options {
     // Without the two defects that hold invoices by themselves.
-    let defects = Defects {
-        lost_volume_ids: false,
-        live_scale_overwrites: false,
-        ..Defects::usual()
-    };
+    let defects =
+        Defects { lost_volume_ids: false, live_scale_overwrites: false, ..Defects::usual() };
     let _ = rustls::crypto::ring::default_provider().install_default();
     Options {
         seed: 5,
