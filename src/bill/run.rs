@@ -22,8 +22,8 @@ use crate::app::App;
 use crate::audit;
 use crate::customer::store::{AsOf, load_agreements, load_customer, load_seller, load_sellers};
 use crate::customer::{Agreement, Approval, Customer, Seller, ZeroInvoices};
-use crate::ids::{EntryId, IdMaker, InvoiceId, SellerId};
 use crate::finding::store::load_open_findings;
+use crate::ids::{EntryId, IdMaker, InvoiceId, SellerId};
 use crate::jobs::lease;
 use crate::ledger;
 use crate::period::{PeriodLabel, Span, zone_of};
@@ -124,8 +124,7 @@ async fn run_seller(
     let until = crate::period::BillingCycle::new("UTC", 31)?.period(request.label.next())?;
     let span = Span::new(0, until.span.until);
     let agreements = load_agreements(&mut conn, &seller.id, span, now).await?;
-    let existing =
-        store::load_drafts(&mut conn, &Scope::Provider, Some(&seller.id), None).await?;
+    let existing = store::load_drafts(&mut conn, &Scope::Provider, Some(&seller.id), None).await?;
     drop(conn);
     let mut histories = Histories::default();
     let count = agreements.len();
@@ -319,9 +318,7 @@ impl Billing<'_> {
             let mut notes = store::load_notes(conn, &seller.id, &id).await?;
             // The draft of an earlier run of this period is replaced, so it takes nothing away.
             notes.retain(|note| {
-                note.number.is_some()
-                    || !note.automatic
-                    || note.period.label != self.request.label
+                note.number.is_some() || !note.automatic || note.period.label != self.request.label
             });
             let parts = store::load_parts(conn, &seller.id, &id).await?;
             let creditable = Creditable {

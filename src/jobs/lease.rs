@@ -59,8 +59,7 @@ async fn take_from_dead(
     holder: &str,
     now: i64,
 ) -> Result<bool, StoreError> {
-    let query =
-        sqlx::query("SELECT holder FROM lease WHERE name = $1").bind(name.to_owned());
+    let query = sqlx::query("SELECT holder FROM lease WHERE name = $1").bind(name.to_owned());
     let Some(row) = conn.fetch_optional(query).await? else { return Ok(false) };
     let found: String = row.try_get(0)?;
     if !is_gone(&found) {

@@ -177,7 +177,9 @@ fn parse_row(source: &SourceName, index: usize, row: &Value) -> ParsedRecord {
         (Ok(record), _) => Ok(record),
         (Err(reason), span) => Err(RejectedRecord { owner, meter, span: span.ok(), reason }),
     };
-    let disguise = matches!(number, Some(6 | 21..=24)).then(|| fields_hash(row, number, &DISGUISE));
+    // Any resource may lose its id once it is moved or deleted; some types never have one.
+    let named = !matches!(number, None | Some(13 | 26 | 28 | 30 | 31));
+    let disguise = named.then(|| fields_hash(row, number, &DISGUISE));
     ParsedRecord { index, additive, disguise, outcome }
 }
 
@@ -240,7 +242,6 @@ fn resource_of(row: &Value, number: i64) -> String {
     };
     let found = match number {
         13 => field("virtualmachineid"),
-        14 => field("usageid").or_else(|| Some("vpn".to_owned())),
         26 => field("usageid").or_else(|| field("description")),
         28 => field("virtualmachineid").or_else(|| field("usageid")),
         30 => Some(internal("network", "network ID:")),
@@ -271,7 +272,8 @@ const IDENTITY: [&str; 16] = [
     "usagetype",
 ];
 
-/// What a volume's record still has when it has lost its id.
+/// What a record still has when it has lost its id: seen at volumes that were moved to another
+/// pool (4.23) and at VPN users that were deleted.
 const DISGUISE: [&str; 8] = [
     "zoneid",
     "virtualmachineid",
