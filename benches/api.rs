@@ -33,7 +33,8 @@ async fn main() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-api");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("make a folder");
-    let db = Db::open(&format!("sqlite:{}", folder.join("billow.db").display())).await.expect("open");
+    let db =
+        Db::open(&format!("sqlite:{}", folder.join("billow.db").display())).await.expect("open");
     migrate::migrate(&db).await.expect("migrate");
     fill(&db).await;
     let bare = serve_bare(db.clone());
@@ -52,30 +53,19 @@ async fn main() {
 
 /// Documents of 1,000 customers, two years each; the caller is one of them.
 async fn fill(db: &Db) {
-    let text = |text: &str| Value::Text(text.to_owned());
     let mut invoices = Vec::new();
     let mut owners = Vec::new();
     for customer in 0..CUSTOMERS {
         for month in 0..INVOICES_EACH {
-            let id = format!("id-{month:02}-{customer:05}");
-            let number = month * CUSTOMERS + customer + 1;
-            owners.push(vec![text("s"), text(&id), text("cs1"), text(&format!("a-{customer}"))]);
-            invoices.push(vec![
-                text("s"), text(&id), text("invoice"), text(&format!("INV-{number}")), text("INV"),
-                Value::Int(2026), Value::Int(number), text(&format!("c-{customer}")), text("agreement"),
-                text("2026-01"), text("2026-02-01"), Value::Int(1_700_000_000 + month * 86_400),
-                text(&format!("Customer {customer}")), text("2026-02-15"), text("EUR"),
-                Value::Int(10_000), Value::Int(1_900), Value::Int(11_900), text("{}"), text("h"),
-                text("h"), text("h"), text("h"),
-            ]);
+            let row = invoice_row(customer, month);
+            let owner = text(&format!("a-{customer}"));
+            owners.push(vec![text("s"), row[1].1.clone(), text("cs1"), owner]);
+            invoices.push(row);
         }
     }
-    let columns = [
-        "seller_id", "id", "kind", "number", "series", "year", "sequence", "customer_id",
-        "agreement_id", "period", "issue_date", "issued_at", "customer_name", "due_date",
-        "currency", "net_minor", "tax_minor", "gross_minor", "document", "content_hash",
-        "charges_hash", "previous_chain_hash", "chain_hash",
-    ];
+    let columns: Vec<&'static str> = invoices[0].iter().map(|(column, _)| *column).collect();
+    let values = |row: Vec<(_, Value)>| row.into_iter().map(|(_, value)| value).collect();
+    let invoices = invoices.into_iter().map(values).collect();
     insert(db, "invoice", &columns, invoices).await;
     insert(db, "invoice_owner", &["seller_id", "invoice_id", "source", "owner"], owners).await;
     let identity = serde_json::json!({
@@ -91,6 +81,39 @@ async fn fill(db: &Db) {
     ];
     let columns = ["token_hash", "identity", "created_at", "expires_at"];
     insert(db, "session_token", &columns, vec![row]).await;
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn invoice_row(customer: i64, month: i64) -> Vec<(&'static str, Value)> {
+    let number = month * CUSTOMERS + customer + 1;
+    vec![
+        ("seller_id", text("s")),
+        ("id", text(&format!("id-{month:02}-{customer:05}"))),
+        ("kind", text("invoice")),
+        ("number", text(&format!("INV-{number}"))),
+        ("series", text("INV")),
+        ("year", Value::Int(2026)),
+        ("sequence", Value::Int(number)),
+        ("customer_id", text(&format!("c-{customer}"))),
+        ("agreement_id", text("agreement")),
+        ("period", text("2026-01")),
+        ("issue_date", text("2026-02-01")),
+        ("issued_at", Value::Int(1_700_000_000 + month * 86_400)),
+        ("customer_name", text(&format!("Customer {customer}"))),
+        ("due_date", text("2026-02-15")),
+        ("currency", text("EUR")),
+        ("net_minor", Value::Int(10_000)),
+        ("tax_minor", Value::Int(1_900)),
+        ("gross_minor", Value::Int(11_900)),
+        ("document", text("{}")),
+        ("content_hash", text("h")),
+        ("charges_hash", text("h")),
+        ("previous_chain_hash", text("h")),
+        ("chain_hash", text("h")),
+    ]
 }
 
 async fn insert(db: &Db, table: &'static str, columns: &[&'static str], rows: Vec<Vec<Value>>) {

@@ -678,6 +678,32 @@ pub async fn load_chain(conn: &mut Conn) -> Result<Vec<ChainRow>, StoreError> {
         .collect()
 }
 
+/// Where the numbers and the chain of a series end, as its own rows say.
+#[derive(Clone, Debug)]
+pub struct SeriesEnd {
+    pub seller: SellerId,
+    pub series: String,
+    pub year: i64,
+    pub last_number: i64,
+}
+
+/// The last number of every series and year.
+pub async fn load_series_ends(conn: &mut Conn) -> Result<Vec<SeriesEnd>, StoreError> {
+    let sql = "SELECT seller_id, series, year, last_number FROM series_year \
+               ORDER BY seller_id, series, year";
+    let rows = conn.fetch_all(sql).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(SeriesEnd {
+                seller: SellerId(row.try_get(0)?),
+                series: row.try_get(1)?,
+                year: row.try_get(2)?,
+                last_number: row.try_get(3)?,
+            })
+        })
+        .collect()
+}
+
 /// A stored file of a document with its hash.
 pub async fn load_file(
     conn: &mut Conn,

@@ -19,6 +19,7 @@ use crate::collect::store::load_evidence;
 use crate::customer::store::load_customer_agreements;
 use crate::ids::InvoiceId;
 use crate::orchestrator::Orchestrator;
+use crate::scope::Scope;
 use crate::store::{Conn, StoreError};
 
 /// What is wrong with an issued document.
@@ -79,6 +80,19 @@ pub async fn verify(
         progress(index + 1, rows.len());
     }
     verifier.result.documents = rows.len();
+    for end in store::load_series_ends(&mut conn).await? {
+        let last = rows
+            .iter()
+            .filter(|row| row.seller == end.seller && row.series == end.series)
+            .filter(|row| row.year == end.year)
+            .map(|row| row.sequence)
+            .max();
+        if last.unwrap_or(0) < end.last_number {
+            let number = format!("{}-{}-{:05}", end.series, end.year, end.last_number);
+            let what = "the last document of its series and year is missing".to_owned();
+            verifier.note(&number, Verdict::Tampered, what);
+        }
+    }
     let balances = crate::ledger::store::load_balances(&mut conn, None).await?;
     let mut sums: BTreeMap<String, i64> = BTreeMap::new();
     for (_, currency, minor) in balances {
@@ -198,7 +212,7 @@ impl Verifier<'_> {
     }
 
     /// The hashes of the records behind each part.
-    fn parts(&mut self, row: &ChainRow, then: &[ChargePart], now: &[ChargePart]) {
+    fn parts(&mut self, row: &ChainRow, then: &[&ChargePart], now: &[ChargePart]) {
         for part in then.iter().filter(|part| part.record_count > 0) {
             let same = now.iter().find(|one| (one.line, one.ordinal) == (part.line, part.ordinal));
             if same.is_none_or(|same| same.record_hash != part.record_hash) {
@@ -209,6 +223,44 @@ impl Verifier<'_> {
                 self.note(&row.number, Verdict::Tampered, what);
             }
         }
+    }
+
+    /// The records behind lines that correct an earlier period, as they were known then.
+    async fn late_parts(
+        &mut self,
+        conn: &mut Conn,
+        (row, document): (&ChainRow, &InvoiceDocument),
+        request: &MonthRequest<'_>,
+        late: &[&ChargePart],
+    ) -> Result<(), StoreError> {
+        let corrected: BTreeSet<&str> = document
+            .lines
+            .iter()
+            .filter_map(|line| line.corrects.as_ref())
+            .map(|of| of.id.as_str())
+            .collect();
+        let mut hashes: BTreeSet<String> = BTreeSet::new();
+        for id in corrected {
+            let Some((invoice, _)) = store::load_invoice(conn, &Scope::Provider, id).await? else {
+                let what = format!("the invoice {id} that it corrects is gone");
+                self.note(&row.number, Verdict::Tampered, what);
+                continue;
+            };
+            let request = MonthRequest { period: invoice.period, ..*request };
+            let mut histories = self.histories.remove(&document.known_at).unwrap_or_default();
+            let gathered = gather(conn, &request, &mut histories).await?;
+            self.histories.insert(document.known_at, histories);
+            let again = finish(&request, gathered, invoice.id.clone(), Vec::new())?;
+            hashes.extend(again.parts.into_iter().map(|part| part.record_hash));
+        }
+        for part in late.iter().filter(|part| !hashes.contains(&part.record_hash)) {
+            let what = format!(
+                "line {}: the records of {} {} were changed",
+                part.line, part.meter, part.resource
+            );
+            self.note(&row.number, Verdict::Tampered, what);
+        }
+        Ok(())
     }
 
     /// What is wrong with a record's evidence: bytes without their hash, or other words in it.
@@ -295,7 +347,16 @@ impl Verifier<'_> {
         self.histories.insert(document.known_at, histories);
         self.records(conn, row, &gathered.records).await?;
         let again = finish(&request, gathered, InvoiceId(document.id.0.clone()), Vec::new())?;
-        self.parts(row, parts, &again.parts);
+        let corrections: BTreeSet<u32> = document
+            .lines
+            .iter()
+            .filter(|line| line.corrects.is_some())
+            .map(|line| line.number)
+            .collect();
+        let (late, of_period): (Vec<&ChargePart>, Vec<&ChargePart>) =
+            parts.iter().partition(|part| corrections.contains(&part.line));
+        self.parts(row, &of_period, &again.parts);
+        self.late_parts(conn, (row, document), &request, &late).await?;
         let own: Vec<_> = document.lines.iter().filter(|line| line.corrects.is_none()).collect();
         for (then, now) in own.iter().zip(&again.document.lines) {
             if then.net_minor != now.net_minor || then.text != now.text {

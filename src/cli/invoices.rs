@@ -209,7 +209,7 @@ async fn page(app: &App, args: FileArgs, out: Output) -> anyhow::Result<Exit> {
     let language = crate::store::codec::enum_text(&document.language);
     let number = document.number.as_deref().unwrap_or(document.id.as_str());
     let article = html::invoice(&document, contact.as_ref(), None).into_string();
-    let style = crate::web::pages::frame::CSS;
+    let style = crate::present::page::CSS;
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"{language}\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{number}</title>\

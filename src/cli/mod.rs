@@ -7,6 +7,7 @@ pub mod collect;
 pub mod config;
 pub mod credit_notes;
 pub mod customers;
+pub mod demo;
 pub mod details;
 pub mod doctor;
 pub mod invoices;

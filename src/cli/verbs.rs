@@ -32,6 +32,8 @@ enum Verb {
     Config(super::config::Args),
     /// Bring the database to this program's schema.
     Migrate(super::migrate::Args),
+    /// A simulated cloud with months of history, billed and served, without any set-up.
+    Demo(super::demo::Args),
     /// Say what is wrong, why it matters, and how to mend it.
     Doctor(super::doctor::Args),
     /// Serve API and pages, and run the stages in the background.
@@ -71,6 +73,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let out = Output::new(cli.json);
     let verb = match cli.verb {
         Verb::Config(args) => return super::config::run(&cli.config, args, out),
+        Verb::Demo(args) => return super::demo::run(args, out).await,
         other => other,
     };
     let app = App::open(Config::load(&cli.config)?, cli.as_of).await?;
@@ -101,7 +104,9 @@ async fn run_on_schema(app: &App, verb: Verb, out: Output) -> anyhow::Result<Exi
         Verb::Statement(args) => super::statement::run(app, args, out).await,
         Verb::Verify(args) => super::verify::run(app, args, out).await,
         Verb::Backup(args) => super::backup::run(app, args, out).await,
-        Verb::Config(_) | Verb::Migrate(_) | Verb::Restore(_) | Verb::Doctor(_) => Ok(Exit::Done),
+        Verb::Config(_) | Verb::Demo(_) | Verb::Migrate(_) | Verb::Restore(_) | Verb::Doctor(_) => {
+            Ok(Exit::Done)
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod cloudstack;
+pub mod run;
 pub mod seed;
 mod seed_machines;
 mod seed_people;
+mod sellers;

@@ -54,19 +54,21 @@ impl Maker {
     /// What is odd in every real cloud: a hidden machine, a moved volume, late events, a merge.
     pub(super) fn oddities(&mut self) {
         let start = self.world.start;
+        // In the full demo it happens before the eyes of the onlooker.
+        let moved = if self.size == Size::Small { 25 * DAY } else { 140 * DAY };
         if let Some(volume) = self.world.volumes.iter_mut().find(|volume| !volume.root) {
-            volume.moved = Some(start + 25 * DAY + 9 * HOUR);
+            volume.moved = Some(start + moved + 9 * HOUR);
         }
         let steady = |machine: &Machine| {
             machine.phases.len() == 1 && machine.life.until == i64::MAX && !machine.hidden
         };
         let found: Vec<_> =
             (0..self.world.machines.len()).filter(|i| steady(&self.world.machines[*i])).collect();
-        if let Some(first) = found.first() {
+        if let Some(last) = found.last() {
             // 2 hours of the 13th day's evening, heard of in the run of the 15th day.
             let from = start + 12 * DAY + 20 * HOUR;
             let stop = Life { from, until: from + 2 * HOUR };
-            self.world.machines[*first].late = Some(LateStop { stop, run: 14 });
+            self.world.machines[*last].late = Some(LateStop { stop, run: 14 });
         }
         for kept in &found {
             let same = found.iter().find(|lost| {
@@ -126,7 +128,7 @@ impl Maker {
         let from = self.birth(index);
         let life = Life { from, until: self.death(index, from) };
         let template = if self.one_in(4) { 2 } else { self.position(2) };
-        let phases = self.history(index, life);
+        let phases = self.history(customer, index, life);
         let backup_at = from + self.pick(1, 5) * DAY;
         let backup = (index == 0 || self.one_in(5)).then_some((0, backup_at));
         let ids = self.ids();
@@ -171,19 +173,19 @@ impl Maker {
     }
 
     /// The phases of a machine: steady, scaled, stopped for days, or running in office hours.
-    fn history(&mut self, index: i64, life: Life) -> Vec<Phase> {
+    fn history(&mut self, customer: &CustomerSeed, index: i64, life: Life) -> Vec<Phase> {
         let (offering, shape) = self.size_of_machine(index);
         let begin = Change { at: life.from, running: true, offering, shape };
         let mut changes = vec![begin];
         match index {
-            // Scaled: the second machine while it is stopped, the third one while it runs.
+            // Scaled: the second machine while it is stopped, one customer's third while it runs.
             1 => {
                 let at = life.from + self.pick(5, 12) * DAY;
                 changes.push(Change { at, running: false, ..begin });
                 let larger = self.fixed(2);
                 changes.push(Change { at: at + 2 * HOUR, running: true, ..larger });
             }
-            2 => {
+            2 if customer.index == 2 => {
                 let at = life.from + self.pick(5, 7) * DAY + 5 * HOUR;
                 changes.push(Change { at, ..self.fixed(1) });
             }

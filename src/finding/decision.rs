@@ -10,6 +10,7 @@ use crate::collect::decide::Proposal;
 use crate::collect::store::{load_newest_revision, save_records};
 use crate::customer::store::{AsOf, load_customer_of_owner};
 use crate::ids::{FindingId, IdMaker};
+use crate::store::Conn;
 use crate::store::codec::At;
 
 /// What a person says of a finding.
@@ -28,11 +29,24 @@ pub async fn decide(
     decision: Decision,
     reason: &str,
 ) -> anyhow::Result<Finding> {
+    let mut tx = app.db.begin().await?;
+    let finding = decide_in(app, &mut tx, id, decision, reason).await?;
+    tx.commit().await?;
+    Ok(finding)
+}
+
+/// The same in the caller's transaction; gives the finding as it was.
+pub async fn decide_in(
+    app: &App,
+    tx: &mut Conn,
+    id: &FindingId,
+    decision: Decision,
+    reason: &str,
+) -> anyhow::Result<Finding> {
     anyhow::ensure!(!reason.trim().is_empty(), "a decision needs a reason");
     let now = app.clock.now_seconds();
     let ids = IdMaker::new(app.clock.as_ref());
-    let mut tx = app.db.begin().await?;
-    let found = lock_finding(&mut tx, id).await?;
+    let found = lock_finding(tx, id).await?;
     let (finding, proposal) = found.with_context(|| format!("there is no finding {id}"))?;
     anyhow::ensure!(
         finding.state == FindingState::Open,
@@ -51,19 +65,19 @@ pub async fn decide(
         reason,
         recorded_at: now,
     };
-    save_decision(&mut tx, new).await?;
+    save_decision(tx, new).await?;
     if let (Decision::Release, Some(text)) = (decision, &proposal) {
         let at = At { table: "finding", id: id.as_str(), column: "proposal" };
         let proposal: Proposal = at.json(text)?;
         let mut record = proposal.into_record(now);
         // Another finding about the same record may have been released before this one.
-        let newest = load_newest_revision(&mut tx, &record.key).await?;
+        let newest = load_newest_revision(tx, &record.key).await?;
         record.key.revision = newest.map_or(0, |newest| newest + 1);
-        let saved = save_records(&mut tx, app.db.engine(), &[record]).await?;
+        let saved = save_records(tx, app.db.engine(), &[record]).await?;
         anyhow::ensure!(saved == 1, "finding {id}: its record changed meanwhile; decide again");
     }
     let as_of = AsOf { at: finding.span.from, known_at: now };
-    let customer = load_customer_of_owner(&mut tx, &finding.owner, as_of).await?;
+    let customer = load_customer_of_owner(tx, &finding.owner, as_of).await?;
     let entry = audit::Entry {
         id: ids.fresh(),
         at: now,
@@ -77,7 +91,6 @@ pub async fn decide(
         reason: Some(reason),
         detail: serde_json::json!({ "rule": finding.rule, "resource": finding.resource }),
     };
-    audit::record(&mut tx, entry).await?;
-    tx.commit().await?;
+    audit::record(tx, entry).await?;
     Ok(finding)
 }

@@ -140,11 +140,6 @@ impl Db {
         }
     }
 
-    /// The pool behind [`Db::begin`], for the engine-aware code in `src/store/` alone.
-    pub(crate) fn writer_pool(&self) -> &AnyPool {
-        &self.writer
-    }
-
     /// Closes all connections.
     pub async fn close(&self) {
         self.reader.close().await;

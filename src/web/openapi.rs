@@ -25,7 +25,7 @@ use super::auth::COOKIE;
         invoices::html, invoices::csv, invoices::annex, explain::show,
         credit_notes::create, statement::show,
         drafts::list, drafts::show, drafts::approve, drafts::issue,
-        findings::list, findings::show,
+        findings::list, findings::show, findings::release, findings::reject,
         catalog::list, price_books::list, price_books::show,
         health::live, health::ready, health::metrics, health::openapi,
     ),

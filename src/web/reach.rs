@@ -191,7 +191,7 @@ pub async fn load_owner_spans(
         for agreement in store::load_agreements(conn, seller, always, now).await? {
             let span = Span::new(agreement.from, agreement.until);
             for mapping in store::load_mappings(conn, &agreement.customer, span, now).await? {
-                let seen = Span::new(mapping.from, mapping.until);
+                let seen = span.intersect(Span::new(mapping.from, mapping.until));
                 spans.entry(mapping.owner).or_default().push(seen);
             }
         }

@@ -72,7 +72,6 @@ fn api_routes() -> Vec<RouteEntry> {
         route!(GET "/api/v1/customers/{id}/month", SignedIn, month::show),
         route!(GET "/api/v1/customers/{id}/statement", SignedIn, statement::show),
         route!(GET "/api/v1/usage", SignedIn, usage::list),
-        // route!(POST "/api/v1/usage/events", Operator, usage::import),
         route!(GET "/api/v1/invoices", SignedIn, invoices::list),
         route!(GET "/api/v1/invoices/{id}.pdf", SignedIn, invoices::pdf),
         route!(GET "/api/v1/invoices/{id}.html", SignedIn, invoices::html),
@@ -89,8 +88,8 @@ fn api_routes() -> Vec<RouteEntry> {
         route!(POST "/api/v1/drafts/{id}/issue", Operator, drafts::issue),
         route!(GET "/api/v1/findings", SignedIn, findings::list),
         route!(GET "/api/v1/findings/{id}", SignedIn, findings::show),
-        // route!(POST "/api/v1/findings/{id}/release", Operator, findings::release),
-        // route!(POST "/api/v1/findings/{id}/reject", Operator, findings::reject),
+        route!(POST "/api/v1/findings/{id}/release", Operator, findings::release),
+        route!(POST "/api/v1/findings/{id}/reject", Operator, findings::reject),
         route!(GET "/api/v1/catalog", Staff, catalog::list),
         route!(GET "/api/v1/price-books", Staff, price_books::list),
         route!(GET "/api/v1/price-books/{id}", Staff, price_books::show),
@@ -100,8 +99,7 @@ fn api_routes() -> Vec<RouteEntry> {
 fn page_routes() -> Vec<RouteEntry> {
     vec![
         route!(GET "/", Public, pages::home),
-        route!(GET "/assets/billow.css", Public, assets::css),
-        route!(GET "/assets/billow.js", Public, assets::script),
+        route!(GET "/assets/{name}", Public, assets::show),
         route!(GET "/sign-in", Public, pages::sign_in::show),
         route!(POST "/sign-in", Public, pages::sign_in::submit),
         route!(POST "/sign-out", Public, pages::sign_in::sign_out),
@@ -117,7 +115,7 @@ fn page_routes() -> Vec<RouteEntry> {
         route!(POST "/billing/drafts/{id}/issue", Operator, pages::drafts::issue),
         route!(GET "/billing/findings", SignedIn, pages::findings::list),
         route!(GET "/billing/findings/{id}", SignedIn, pages::findings::show),
-        // route!(POST "/billing/findings/{id}/decide", Operator, pages::findings::decide),
+        route!(POST "/billing/findings/{id}/decide", Operator, pages::findings::decide),
     ]
 }
 

@@ -73,7 +73,8 @@ pub struct KeyRow<'a> {
 
 /// Takes a key; false when it was taken before. The status 0 says that its change is not made.
 pub async fn take_key(conn: &mut Conn, row: KeyRow<'_>) -> Result<bool, StoreError> {
-    let sql = "INSERT INTO idempotency_key (caller, key, request_hash, status, response, created_at) \
+    let sql = "INSERT INTO idempotency_key \
+               (caller, key, request_hash, status, response, created_at) \
                VALUES ($1, $2, $3, 0, '', $4) ON CONFLICT (caller, key) DO NOTHING";
     let query = sqlx::query(sql)
         .bind(row.caller.to_owned())
@@ -148,11 +149,14 @@ pub async fn load_findings(
     filter: &FindingFilter,
 ) -> Result<Vec<Finding>, StoreError> {
     let sql = "SELECT id, rule, source, owner, meter, resource, span_from, span_until, record_key, \
-               message, detail, recorded_at, state FROM (SELECT f.id, f.rule, f.source, f.owner, f.meter, f.resource, \
+               message, detail, recorded_at, state FROM (\
+               SELECT f.id, f.rule, f.source, f.owner, f.meter, f.resource, \
                f.span_from, f.span_until, f.record_key, f.message, f.detail, f.recorded_at, \
-               CASE WHEN f.repaired = 1 THEN 'repaired' ELSE COALESCE((SELECT d.decision \
+               CASE COALESCE((SELECT d.decision \
                FROM finding_decision d WHERE d.finding_id = f.id \
-               ORDER BY d.recorded_at DESC, d.id DESC LIMIT 1), 'reopen') END AS state \
+               ORDER BY d.recorded_at DESC, d.id DESC LIMIT 1), '') WHEN 'release' THEN 'release' \
+               WHEN 'reject' THEN 'reject' ELSE CASE WHEN f.repaired = 1 THEN 'repaired' \
+               ELSE 'reopen' END END AS state \
                FROM finding f WHERE ($1 = '' OR f.id = $1) AND (f.recorded_at < $2 OR \
                (f.recorded_at = $2 AND f.id < $3))) found WHERE $4 = '' OR state = $4 \
                ORDER BY recorded_at DESC, id DESC LIMIT $5";

@@ -30,7 +30,6 @@ const LISTS: [List; 7] = [
             ("gpucardname", attribute::GPU_MODEL),
             ("storagetags", attribute::STORAGE_TAG),
             ("miniops", attribute::IOPS),
-            ("iscustomized", "custom"),
             ("state", "state"),
             ("domain", "domain"),
         ],
@@ -43,7 +42,6 @@ const LISTS: [List; 7] = [
             ("disksize", "size_gib"),
             ("tags", attribute::STORAGE_TAG),
             ("miniops", attribute::IOPS),
-            ("iscustomized", "custom"),
             ("state", "state"),
             ("domain", "domain"),
         ],
@@ -88,10 +86,11 @@ const LISTS: [List; 7] = [
 /// which `doctor` names.
 pub async fn fetch(client: &Client) -> Answer<Vec<CatalogItem>> {
     let mut items: BTreeMap<(ItemKind, String), CatalogItem> = BTreeMap::new();
+    let families = families(client).await?;
     for list in &LISTS {
         let rows = allowed(client.list(command(list.command, list.parameters)).await)?;
         for row in &rows {
-            if let Some(item) = item_of(list, row) {
+            if let Some(item) = item_of(list, row, &families) {
                 items.entry((item.kind, item.id.clone())).or_insert(item);
             }
         }
@@ -102,6 +101,16 @@ pub async fn fetch(client: &Client) -> Answer<Vec<CatalogItem>> {
     Ok(items.into_values().collect())
 }
 
+/// The category of each guest system, as usage records name it.
+async fn families(client: &Client) -> Answer<BTreeMap<String, String>> {
+    let rows = allowed(client.list(command("listOsTypes", &[])).await)?;
+    let field = |row: &Value, name: &str| json::text(row, name);
+    Ok(rows
+        .iter()
+        .filter_map(|row| Some((field(row, "id")?, field(row, "oscategoryname")?)))
+        .collect())
+}
+
 /// No rows where the role may not read the list.
 pub fn allowed(rows: Answer<Vec<Value>>) -> Answer<Vec<Value>> {
     match rows {
@@ -110,19 +119,25 @@ pub fn allowed(rows: Answer<Vec<Value>>) -> Answer<Vec<Value>> {
     }
 }
 
-fn item_of(list: &List, row: &Value) -> Option<CatalogItem> {
+fn item_of(list: &List, row: &Value, families: &BTreeMap<String, String>) -> Option<CatalogItem> {
     let mut attributes = Attributes::new();
     for (field, key) in list.fields {
         if let Some(value) = json::text(row, field).filter(|value| !value.is_empty()) {
             attributes.insert((*key).to_owned(), value);
         }
     }
+    if let Some(custom) = json::text(row, "iscustomized") {
+        let fixed = if custom == "true" { "false" } else { "true" };
+        attributes.insert("fixed".to_owned(), fixed.to_owned());
+    }
     if list.kind == ItemKind::Template
         && let Some(os) = attributes.get(attribute::OS)
     {
-        // The first word of a guest system is its family: Windows, Debian, CentOS.
-        let family = os.split_whitespace().next().unwrap_or(os).to_owned();
-        attributes.insert(attribute::OS_CATEGORY.to_owned(), family);
+        // Where the list of systems may not be read, the first word is the family: Windows,
+        // Debian, CentOS.
+        let listed = json::text(row, "ostypeid").and_then(|id| families.get(&id).cloned());
+        let family = listed.or_else(|| os.split_whitespace().next().map(str::to_owned));
+        attributes.extend(family.map(|family| (attribute::OS_CATEGORY.to_owned(), family)));
     }
     Some(CatalogItem {
         kind: list.kind,
@@ -132,14 +147,23 @@ fn item_of(list: &List, row: &Value) -> Option<CatalogItem> {
     })
 }
 
-/// Present names and tags of machines and volumes.
+/// What has a name that its usage records do not give: command and parameters.
+const NAMED: [(&str, &[(&str, &str)]); 7] = [
+    ("listVirtualMachines", &[("listall", "true"), ("projectid", "-1"), ("details", "min")]),
+    ("listVolumes", &EVERYTHING),
+    ("listTemplates", &[("templatefilter", "all"), ("listall", "true")]),
+    ("listIsos", &[("isofilter", "all"), ("listall", "true")]),
+    ("listSnapshots", &EVERYTHING),
+    ("listLoadBalancerRules", &EVERYTHING),
+    ("listSecurityGroups", &EVERYTHING),
+];
+
+const EVERYTHING: [(&str, &str); 2] = [("listall", "true"), ("projectid", "-1")];
+
+/// Present names and tags of resources.
 async fn resources(client: &Client) -> Answer<Vec<CatalogItem>> {
-    let everything = [("listall", "true"), ("projectid", "-1")];
     let mut items: BTreeMap<String, CatalogItem> = BTreeMap::new();
-    let machines = [("listall", "true"), ("projectid", "-1"), ("details", "min")];
-    for (name, parameters) in
-        [("listVirtualMachines", &machines[..]), ("listVolumes", &everything[..])]
-    {
+    for (name, parameters) in NAMED {
         for row in allowed(client.list(command(name, parameters)).await)? {
             let (Some(id), Some(name)) = (json::text(&row, "id"), json::text(&row, "name")) else {
                 continue;
@@ -149,7 +173,7 @@ async fn resources(client: &Client) -> Answer<Vec<CatalogItem>> {
             items.insert(id.clone(), CatalogItem { kind, id, name, attributes });
         }
     }
-    for row in allowed(client.list(command("listTags", &everything)).await)? {
+    for row in allowed(client.list(command("listTags", &EVERYTHING)).await)? {
         let field = |name| json::text(&row, name);
         if let (Some(id), Some(key), Some(value)) =
             (field("resourceid"), field("key"), field("value"))

@@ -1,11 +1,11 @@
 //! What `doctor` asks a management server: rights, settings, clocks.
 
-use super::client::{Client, command};
+use super::client::{Client, PAGE_ROWS, command};
 use super::usage::setting;
 use crate::orchestrator::{Check, OrchestratorError};
 
 /// Calls that Billow makes, and what each is for.
-const CALLS: [(&str, &[(&str, &str)], &str); 15] = [
+const CALLS: [(&str, &[(&str, &str)], &str); 20] = [
     ("listUsageServerMetrics", &[], "how far usage is closed"),
     ("listConfigurations", &[("name", "usage.stats.job.aggregation.range")], "the usage settings"),
     ("listServiceOfferings", &[], "offerings"),
@@ -21,10 +21,15 @@ const CALLS: [(&str, &[(&str, &str)], &str); 15] = [
     ("listVirtualMachines", &[("details", "min")], "the inventory of machines"),
     ("listVolumes", &[], "the inventory of volumes"),
     ("listTags", &[], "tags"),
+    ("listOsTypes", &[], "the families of guest systems"),
+    ("listIsos", &[("isofilter", "all")], "names of ISOs"),
+    ("listSnapshots", &[], "names of snapshots"),
+    ("listLoadBalancerRules", &[], "names of load balancers"),
+    ("listSecurityGroups", &[], "names of security groups"),
 ];
 
 /// Settings worth a line: name, values that are well, why it matters, what to set.
-const SETTINGS: [(&str, &[&str], &str, &str); 4] = [
+const SETTINGS: [(&str, &[&str], &str, &str); 3] = [
     ("enable.usage.server", &["true"], "no usage is recorded at all", "set it to true"),
     (
         "usage.stats.job.aggregation.range",
@@ -38,12 +43,13 @@ const SETTINGS: [(&str, &[&str], &str, &str); 4] = [
         "everybody who reaches that port is the system itself",
         "set it to 0",
     ),
-    (
-        "publish.usage.events",
-        &["true"],
-        "usage that begins between two runs is seen late",
-        "set it to true",
-    ),
+];
+
+/// Settings that are a choice: name, the value that switches it off, what is missing then.
+const CHOICES: [(&str, &str, &str); 3] = [
+    ("vm.disk.stats.interval", "0", "requests and bytes of disks are not metered"),
+    ("vm.network.stats.interval", "0", "traffic of machines on shared networks is not metered"),
+    ("usage.sanity.check.interval", "0", "the server does not check its own records"),
 ];
 
 /// All checks; never fails, a server that does not answer is one bad line.
@@ -104,5 +110,31 @@ async fn settings(client: &Client) -> Vec<Check> {
             mend: mend.to_owned(),
         });
     }
+    for (name, off, missing) in CHOICES {
+        let Ok(value) = setting(client, name).await else { continue };
+        if value.as_deref().is_none_or(|value| value == off) {
+            checks.push(Check {
+                ok: true,
+                what: format!("source {}: {name} is off: {missing}", client.source),
+                why: String::new(),
+                mend: String::new(),
+            });
+        }
+    }
+    checks.extend(page_size(client).await);
     checks
+}
+
+/// A server that gives shorter pages refuses Billow's.
+async fn page_size(client: &Client) -> Option<Check> {
+    let name = "default.page.size";
+    let value = setting(client, name).await.ok().flatten()?;
+    let rows: i64 = value.trim().parse().ok()?;
+    let enough = rows < 0 || usize::try_from(rows).is_ok_and(|rows| rows >= PAGE_ROWS);
+    Some(Check {
+        ok: enough,
+        what: format!("source {}: {name} is {value}", client.source),
+        why: format!("Billow asks for pages of {PAGE_ROWS} rows, which the server refuses"),
+        mend: format!("set it to {PAGE_ROWS} and restart the management server"),
+    })
 }

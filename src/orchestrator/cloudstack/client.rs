@@ -69,7 +69,12 @@ impl Client {
                 sign::signed_query(parameters.clone(), &self.key, self.secret.expose_secret());
             let raw = self.get(&name, &query, None).await?;
             // A cut or foreign body is found here, so that it is asked for again.
-            json::envelope(&raw.body).map_err(|detail| self.malformed(&name, detail))?;
+            let (_, inner) =
+                json::envelope(&raw.body).map_err(|detail| self.malformed(&name, detail))?;
+            if json::text(&inner, "errorcode").is_some() {
+                let detail = "a refusal in the place of an answer".to_owned();
+                return Err(self.malformed(&name, detail));
+            }
             Ok(raw.body)
         };
         let policy = ExponentialBuilder::default()
@@ -198,7 +203,10 @@ impl Client {
                 Some(seconds) if seconds.abs() > SKEW_SECONDS_MAX => {
                     OrchestratorError::ClockSkew { source_name, seconds }
                 }
-                Some(_) | None => {
+                Some(_) => OrchestratorError::Unauthenticated { source_name, request, detail },
+                // The server itself sends no date: the clocks can only be suspected.
+                None => {
+                    let detail = format!("{detail} (key, secret, or clocks that differ)");
                     OrchestratorError::Unauthenticated { source_name, request, detail }
                 }
             },

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Mends what some answers hold: a backslash before a character that JSON does not escape
@@ -12,13 +13,14 @@ pub fn mend(body: &[u8]) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     let mut mended = String::with_capacity(text.len());
-    let mut characters = text.chars().peekable();
+    let mut characters = text.chars();
     while let Some(character) = characters.next() {
         if character != '\\' {
             mended.push(character);
             continue;
         }
         match characters.next() {
+            Some('u') if !is_code_point(characters.clone()) => mended.push('u'),
             Some(next) if "\"\\/bfnrtu".contains(next) => {
                 mended.push('\\');
                 mended.push(next);
@@ -30,10 +32,66 @@ pub fn mend(body: &[u8]) -> Result<String, String> {
     Ok(mended)
 }
 
+/// Whether an escape of a character goes on as JSON wants it: four hexadecimal digits.
+fn is_code_point(rest: std::str::Chars<'_>) -> bool {
+    rest.take(4).filter(char::is_ascii_hexdigit).count() == 4
+}
+
+/// Digits of a whole number that every reader keeps exactly.
+const WHOLE_DIGITS_MAX: usize = 18;
+
+/// Puts quotes around numbers that a reader would round, so that their digits are kept.
+fn keep_digits(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let mut kept: Option<String> = None;
+    let mut copied = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => at = end_of_string(bytes, at),
+            b'-' | b'0'..=b'9' => {
+                let length = bytes[at..].iter().take_while(|b| b"+-.eE0123456789".contains(b));
+                let until = at + length.count();
+                let number = &text[at..until];
+                if number.contains(['.', 'e', 'E']) || number.len() > WHOLE_DIGITS_MAX {
+                    let target = kept.get_or_insert_with(String::new);
+                    target.push_str(&text[copied..at]);
+                    target.push('"');
+                    target.push_str(number);
+                    target.push('"');
+                    copied = until;
+                }
+                at = until;
+            }
+            _ => at += 1,
+        }
+    }
+    match kept {
+        Some(mut kept) => {
+            kept.push_str(&text[copied..]);
+            Cow::Owned(kept)
+        }
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// The place after a string that begins at `at`.
+fn end_of_string(bytes: &[u8], at: usize) -> usize {
+    let mut at = at + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
 /// The object inside an answer's envelope, and the envelope's name.
 pub fn envelope(body: &[u8]) -> Result<(String, Value), String> {
     let text = mend(body)?;
-    let all: Value = serde_json::from_str(&text).map_err(|error| {
+    let all: Value = serde_json::from_str(&keep_digits(&text)).map_err(|error| {
         let begin: String = text.chars().take(60).collect();
         format!("no JSON ({error}): {begin:?}")
     })?;

@@ -7,13 +7,16 @@
 use serde_json::Value;
 
 use super::accounts::project_owners;
-use super::client::{Client, command};
+use super::client::{Client, PAGE_ROWS, command};
 use super::sign::{self, Parameters};
 use super::{date, json};
 use crate::orchestrator::{Answer, Credential, Identity, OrchestratorError, Rank, SignIn};
 
 /// Seconds that a signed request may still be valid for.
 const SIGNED_SECONDS_MAX: i64 = 300;
+
+/// Pages of a user's projects.
+const PROJECT_PAGES_MAX: usize = 20;
 
 /// Checks a credential.
 pub async fn sign_in(client: &Client, credential: Credential) -> Answer<SignIn> {
@@ -58,7 +61,10 @@ async fn console(client: &Client, session: &str, key: &str) -> Answer<SignIn> {
         ("sessionkey".to_owned(), key.to_owned()),
     ];
     match client.get("listUsers", &sign::query(&parameters), Some(&cookies)).await {
-        Ok(raw) => identify(client, &raw.body, None).await,
+        Ok(raw) => {
+            let opened = Opened { cookies, key: key.to_owned() };
+            identify_user(client, &raw.body, Some(&opened), |_| false).await
+        }
         Err(error) => as_answer(error),
     }
 }
@@ -86,7 +92,12 @@ async fn signed(client: &Client, query: &str) -> Answer<SignIn> {
     }
     let key = value("apikey").map(str::to_owned);
     match client.get("listUsers", &sign::query(&parameters), None).await {
-        Ok(raw) => identify(client, &raw.body, key.as_deref()).await,
+        Ok(raw) => {
+            let by_key = |row: &Value| {
+                key.is_some() && json::text(row, "apikey").as_deref() == key.as_deref()
+            };
+            identify_user(client, &raw.body, None, by_key).await
+        }
         Err(error) => as_answer(error),
     }
 }
@@ -154,7 +165,7 @@ async fn password_login(client: &Client, login: Login) -> Answer<SignIn> {
     result
 }
 
-/// A login that Billow opened.
+/// A login with both its halves: Billow's own, or the one of the user's console.
 struct Opened {
     cookies: String,
     key: String,
@@ -193,15 +204,11 @@ async fn with_login(
     match client.get("listUsers", &query, Some(&opened.cookies)).await {
         Ok(raw) => {
             let user = json::text(answer, "userid");
-            identify_user(client, &raw.body, |row| json::text(row, "id") == user).await
+            identify_user(client, &raw.body, Some(opened), |row| json::text(row, "id") == user)
+                .await
         }
         Err(error) => as_answer(error),
     }
-}
-
-async fn identify(client: &Client, body: &[u8], key: Option<&str>) -> Answer<SignIn> {
-    let by_key = |row: &Value| key.is_some() && json::text(row, "apikey").as_deref() == key;
-    identify_user(client, body, by_key).await
 }
 
 /// The user among the rows of `listUsers`: the only one, or the one that `is_caller` knows; of
@@ -209,6 +216,7 @@ async fn identify(client: &Client, body: &[u8], key: Option<&str>) -> Answer<Sig
 async fn identify_user(
     client: &Client,
     body: &[u8],
+    login: Option<&Opened>,
     is_caller: impl Fn(&Value) -> bool,
 ) -> Answer<SignIn> {
     let (_, inner) =
@@ -218,6 +226,11 @@ async fn identify_user(
     let Some(row) = known.or(rows.first()) else {
         return Ok(refused("the cloud names no user for this login"));
     };
+    // Without filters all rows are of the caller's own account; else nothing is certain.
+    let account_of = |row: &Value| json::text(row, "accountid");
+    if rows.iter().any(|other| account_of(other) != account_of(row)) {
+        return Ok(refused("the cloud names users of several accounts for this login"));
+    }
     let field = |name: &str| {
         json::text(row, name)
             .ok_or_else(|| client.malformed("listUsers", format!("{name} is missing")))
@@ -227,13 +240,16 @@ async fn identify_user(
     let domain_path = domain_path(client, &domain_id).await?;
     let account = field("account")?;
     let mut owners = vec![account_id.clone()];
-    owners.extend(projects(client, &account, &domain_id).await?);
+    owners.extend(match login {
+        Some(login) => joined_projects(client, login).await?,
+        None => owned_projects(client, &account, &domain_id).await?,
+    });
     Ok(SignIn::Accepted(Box::new(Identity {
         source: client.source.clone(),
         user_id: field("id")?,
         user_certain: known.is_some() || rows.len() == 1,
         user_name: field("username")?,
-        rank: rank(&field("roletype")?, &domain_path),
+        rank: rank(&field("roletype")?, &field("rolename")?, &domain_path),
         account_id,
         domain_id,
         domain_path,
@@ -241,7 +257,14 @@ async fn identify_user(
     })))
 }
 
-fn rank(role_type: &str, domain_path: &str) -> Rank {
+/// Roles as delivered that have an administrator's type and may change nothing, or little: their
+/// users see what is theirs.
+const LIMITED_ROLES: [&str; 2] = ["Read-Only Admin", "Support Admin"];
+
+fn rank(role_type: &str, role_name: &str, domain_path: &str) -> Rank {
+    if LIMITED_ROLES.iter().any(|limited| role_name.starts_with(limited)) {
+        return Rank::User;
+    }
     match role_type {
         "Admin" if !domain_path.contains('/') => Rank::Operator,
         "Admin" | "DomainAdmin" | "ResourceAdmin" => Rank::DomainAdmin,
@@ -259,9 +282,33 @@ async fn domain_path(client: &Client, id: &str) -> Answer<String> {
     path.ok_or_else(|| client.malformed("listDomains", format!("no path of domain {id}")))
 }
 
-/// Projects that an account owns. The answer is filtered here, whatever the server made of the
+/// Projects that the caller belongs to, as their own login shows them.
+async fn joined_projects(client: &Client, login: &Opened) -> Answer<Vec<String>> {
+    let name = "listProjects";
+    let mut projects = Vec::new();
+    for page in 1..=PROJECT_PAGES_MAX {
+        let (page, rows_max) = (page.to_string(), PAGE_ROWS.to_string());
+        let parameters = login.parameters(name, &[("page", &page), ("pagesize", &rows_max)]);
+        let raw = match client.get(name, &sign::query(&parameters), Some(&login.cookies)).await {
+            Ok(raw) => raw,
+            // A role without the right leaves its users with their account.
+            Err(OrchestratorError::Forbidden { .. }) => return Ok(projects),
+            Err(error) => return Err(error),
+        };
+        let (_, inner) =
+            json::envelope(&raw.body).map_err(|detail| client.malformed(name, detail))?;
+        let rows = json::rows(&inner);
+        projects.extend(rows.iter().filter_map(|row| json::text(row, "id")));
+        if rows.len() < PAGE_ROWS {
+            break;
+        }
+    }
+    Ok(projects)
+}
+
+/// Projects that an account owns: all that can be known of a caller who signed one call only. The answer is filtered here, whatever the server made of the
 /// parameters, so that nobody is shown somebody else's project.
-async fn projects(client: &Client, account: &str, domain: &str) -> Answer<Vec<String>> {
+async fn owned_projects(client: &Client, account: &str, domain: &str) -> Answer<Vec<String>> {
     let parameters = [("listall", "true"), ("account", account), ("domainid", domain)];
     let rows = client.list(command("listProjects", &parameters)).await?;
     Ok(rows

@@ -1,7 +1,11 @@
 //! Usage records: reading whole windows, and rows into neutral records.
 //!
-//! The new description format is asked for: names serve people, and what tells rows apart stands
-//! in fields of its own but for networks and VPCs, whose internal number is read from the text.
+//! The stored descriptions are asked for (`oldformat=true`): they never change afterwards, and
+//! their internal numbers tell rows apart that are equal in every field: VPN users of an account,
+//! disks of one size in a machine snapshot, resources that lost their id. Names come from the
+//! catalogue then. Pages in the other format are read as well, with what they have.
+
+use std::time::Duration;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -20,6 +24,8 @@ use crate::period::Span;
 const READINGS_MAX: usize = 5;
 /// Pages of a window.
 const PAGES_MAX: usize = 20_000;
+/// Pause before a window is read again, times the number of the reading.
+const READING_PAUSE: Duration = Duration::from_millis(200);
 /// Where the watermark cannot be read, windows count as closed after this.
 const CLOSED_AFTER_SECONDS: i64 = 86_400;
 const MINUTE_SECONDS: i64 = 60;
@@ -69,10 +75,11 @@ pub async fn setting(client: &Client, name: &str) -> Answer<Option<String>> {
 
 /// All pages of a window; read again from the start when records arrive meanwhile.
 pub async fn fetch_usage(client: &Client, window: Span) -> Answer<RawWindow> {
-    for _ in 0..READINGS_MAX {
+    for reading in 1..=READINGS_MAX {
         if let Some(pages) = read_once(client, window).await? {
             return Ok(RawWindow { window, pages });
         }
+        tokio::time::sleep(READING_PAUSE * u32::try_from(reading).unwrap_or(1)).await;
     }
     let detail = format!("the number of records changed in {READINGS_MAX} readings of a window");
     Err(client.malformed("listUsageRecords", detail))
@@ -89,14 +96,25 @@ async fn read_once(client: &Client, window: Span) -> Answer<Option<Vec<RawPage>>
         let page = number.to_string();
         let parameters = command(
             "listUsageRecords",
-            &[("startdate", &from), ("enddate", &until), ("page", &page), ("pagesize", &rows_max)],
+            &[
+                ("startdate", &from),
+                ("enddate", &until),
+                ("oldformat", "true"),
+                ("page", &page),
+                ("pagesize", &rows_max),
+            ],
         );
         let request = super::sign::query(&parameters);
         let body = client.call(parameters).await?;
         let (_, inner) =
             json::envelope(&body).map_err(|detail| client.malformed("listUsageRecords", detail))?;
         let rows = json::rows(&inner).len();
-        let count = json::count(&inner).unwrap_or(0);
+        let count = match json::count(&inner) {
+            Some(count) => count,
+            // No match at all is `{}`; anything else without a count tells nothing about usage.
+            None if inner.as_object().is_some_and(serde_json::Map::is_empty) => 0,
+            None => return Err(client.malformed("listUsageRecords", "no count".to_owned())),
+        };
         if *first_count.get_or_insert(count) != count && rows > 0 {
             return Ok(None);
         }
@@ -158,6 +176,12 @@ pub fn parse_usage(source: &SourceName, page: &RawPage) -> Answer<Vec<ParsedReco
         detail,
     })?;
     let rows = json::rows(&inner);
+    let stated = json::count(&inner).is_some() || inner.as_object().is_some_and(|i| i.is_empty());
+    if rows.is_empty() && !stated {
+        let detail = "neither records nor their count".to_owned();
+        let (source_name, request) = (source.0.clone(), page.request.clone());
+        return Err(OrchestratorError::Malformed { source_name, request, detail });
+    }
     Ok(rows.iter().enumerate().map(|(index, row)| parse_row(source, index, row)).collect())
 }
 
@@ -177,9 +201,9 @@ fn parse_row(source: &SourceName, index: usize, row: &Value) -> ParsedRecord {
         (Ok(record), _) => Ok(record),
         (Err(reason), span) => Err(RejectedRecord { owner, meter, span: span.ok(), reason }),
     };
-    // Any resource may lose its id once it is moved or deleted; some types never have one.
-    let named = !matches!(number, None | Some(13 | 26 | 28 | 30 | 31));
-    let disguise = named.then(|| fields_hash(row, number, &DISGUISE));
+    let disguise = number.filter(|number| stored_mark(*number).is_some()).map(|number| {
+        hash_of(&[&fields_hash(row, Some(number), &DISGUISE), &mark_of(row, number)])
+    });
     ParsedRecord { index, additive, disguise, outcome }
 }
 
@@ -211,7 +235,15 @@ fn record(
 fn quantity_of(row: &Value) -> Result<Exact, String> {
     let text = json::text(row, "rawusage").ok_or("rawusage is missing")?;
     // Some locales write a decimal comma.
-    text.trim().replace(',', ".").parse().map_err(|_| format!("rawusage: {text:?} is no number"))
+    let number: Exact = text
+        .trim()
+        .replace(',', ".")
+        .parse()
+        .map_err(|_| format!("rawusage: {text:?} is no number"))?;
+    if number.is_negative() {
+        return Err(format!("rawusage: {text:?} is less than nothing"));
+    }
+    Ok(number)
 }
 
 fn span_of(row: &Value) -> Result<Span, String> {
@@ -229,27 +261,82 @@ fn span_of(row: &Value) -> Result<Span, String> {
 
 fn resource_of(row: &Value, number: i64) -> String {
     let field = |name: &str| json::text(row, name);
-    let internal = |what: &str, mark: &str| {
-        let text = field("description").unwrap_or_else(String::new);
-        let id: String = text
-            .split_once(mark)
-            .map_or("", |(_, rest)| rest)
-            .trim_start()
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .collect();
-        format!("{what}:{id}")
+    let numbered = |what: &str, mark: &str| {
+        field("usageid").or_else(|| Some(format!("{what}:{}", number_after(row, mark)?)))
     };
     let found = match number {
         13 => field("virtualmachineid"),
-        26 => field("usageid").or_else(|| field("description")),
+        // The id is lost when the user is deleted, the number never.
+        14 => number_after(row, ", Id:")
+            .map(|id| format!("vpn_user:{id}"))
+            .or_else(|| field("usageid")),
+        26 => numbered("volume_secondary", "Volume Id:").or_else(|| field("description")),
         28 => field("virtualmachineid").or_else(|| field("usageid")),
-        30 => Some(internal("network", "network ID:")),
-        31 => Some(internal("vpc", "VPC ID:")),
+        30 => numbered("network", "network ID:").or_else(|| field("description")),
+        31 => numbered("vpc", "VPC ID:").or_else(|| field("description")),
+        unknown if type_of(unknown).is_none() => field("usageid").or_else(|| field("description")),
         _ => field("usageid"),
     };
     found.unwrap_or_else(String::new)
 }
+
+fn description(row: &Value) -> String {
+    json::text(row, "description").unwrap_or_else(String::new)
+}
+
+/// The internal number that a description gives after a mark.
+fn number_after(row: &Value, mark: &str) -> Option<String> {
+    let text = description(row);
+    let (_, rest) = text.split_once(mark)?;
+    let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+    Some(digits).filter(|digits| !digits.is_empty())
+}
+
+/// Where the stored description has the internal number of a resource whose records may lose the
+/// id later: a volume that moves to another pool, a VPN user or rule whose row is deleted for good.
+fn stored_mark(number: i64) -> Option<&'static str> {
+    Some(match number {
+        6 => "Volume Id:",
+        7 => "Template Id:",
+        8 => "ISO Id:",
+        9 => "Snapshot Id:",
+        10 => "Security Group:",
+        11 => "Load Balancing Policy:",
+        12 => "Port Forwarding Rule:",
+        14 => ", Id:",
+        21..=24 => "and Volume:",
+        _ => return None,
+    })
+}
+
+/// What still names a resource when its record has lost the id: the internal number of the stored
+/// description, else the volume's name of the other format.
+fn mark_of(row: &Value, number: i64) -> String {
+    if let Some(id) = stored_mark(number).and_then(|mark| number_after(row, mark)) {
+        return id;
+    }
+    let shown = match number {
+        6 => "Volume usage for ",
+        21..=24 => " and volume ",
+        _ => return String::new(),
+    };
+    let text = description(row);
+    let id = json::text(row, "usageid").unwrap_or_else(|| "null".to_owned());
+    let rest = text.split_once(shown).map_or("", |(_, rest)| rest);
+    rest.split_once(&format!(" ({id})")).map_or("", |(name, _)| name).to_owned()
+}
+
+/// The backup offering, which stands in the text only: its name and id.
+fn backup_offering(row: &Value) -> Option<(String, String)> {
+    let text = description(row);
+    let (_, rest) = text.split_once(" and backup offering ")?;
+    let (rest, _) = rest.split_once(", user ad-hoc")?;
+    let (name, id) = rest.rsplit_once(" (")?;
+    Some((name.to_owned(), id.to_owned()))
+}
+
+/// Hexadecimal digits of an identity.
+const IDENTITY_DIGITS: usize = 32;
 
 /// Fields of the natural key beside owner, meter, resource and window. Names, domains and the
 /// guest's system are shown as they are now, so that they are not part of it.
@@ -272,8 +359,7 @@ const IDENTITY: [&str; 16] = [
     "usagetype",
 ];
 
-/// What a record still has when it has lost its id: seen at volumes that were moved to another
-/// pool (4.23) and at VPN users that were deleted.
+/// What a record still has when it has lost the resource's id.
 const DISGUISE: [&str; 8] = [
     "zoneid",
     "virtualmachineid",
@@ -286,14 +372,23 @@ const DISGUISE: [&str; 8] = [
 ];
 
 fn identity_of(row: &Value, number: i64) -> String {
-    let mut hash = fields_hash(row, Some(number), &IDENTITY);
-    if number == 30 {
-        // The network offering stands in the text only, by its internal number.
-        let text = json::text(row, "description").unwrap_or_else(String::new);
-        let offering = text.split_once("network offering:").map_or("", |(_, rest)| rest).trim();
-        hash = hex::encode(Sha256::digest(format!("{hash}|{offering}")));
-    }
-    hash.chars().take(32).collect()
+    // What tells apart and has no field of its own.
+    let hidden = match number {
+        6..=12 | 21..=24 if json::text(row, "usageid").is_none() => Some(mark_of(row, number)),
+        25 => number_after(row, "Volume Id:"),
+        28 => backup_offering(row).map(|(_, id)| id),
+        30 => number_after(row, "network offering:"),
+        unknown if type_of(unknown).is_none() => Some(description(row)),
+        _ => None,
+    };
+    let mut parts = vec![fields_hash(row, Some(number), &IDENTITY)];
+    parts.extend(hidden);
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    hash_of(&parts).chars().take(IDENTITY_DIGITS).collect()
+}
+
+fn hash_of(parts: &[&str]) -> String {
+    hex::encode(Sha256::digest(parts.join("|")))
 }
 
 fn fields_hash(row: &Value, number: Option<i64>, fields: &[&str]) -> String {
@@ -337,12 +432,43 @@ fn attributes_of(row: &Value, number: i64) -> Attributes {
         // The machine is the resource itself.
         attributes.remove(attribute::MACHINE);
     }
+    special_attributes(row, number, &mut attributes);
     if !attributes.contains_key(attribute::NAME)
         && let Some(name) = name_in(row, number)
     {
         attributes.insert(attribute::NAME.to_owned(), name);
     }
     attributes
+}
+
+/// What some types say in another way than all others.
+fn special_attributes(row: &Value, number: i64, attributes: &mut Attributes) {
+    match number {
+        // The offering is an internal number here, which no price can name.
+        25 => {
+            attributes.remove(attribute::OFFERING);
+        }
+        28 => {
+            // The field holds the hypervisor's name of the machine.
+            attributes.remove(attribute::NAME);
+            if let Some((name, id)) = backup_offering(row) {
+                attributes.insert(attribute::OFFERING.to_owned(), id);
+                attributes.insert(attribute::OFFERING_NAME.to_owned(), name);
+            }
+        }
+        // Always the zone that was made first, wherever the bucket lies.
+        29 => {
+            attributes.remove(attribute::ZONE);
+        }
+        _ => {}
+    }
+    // What has no fields of its own keeps its words.
+    if matches!(number, 26 | 28 | 30 | 31) || type_of(number).is_none() {
+        let text = description(row);
+        if !text.is_empty() {
+            attributes.insert(attribute::DESCRIPTION.to_owned(), text);
+        }
+    }
 }
 
 /// The name that a description gives where no field does.
@@ -360,6 +486,8 @@ fn name_in(row: &Value, number: i64) -> Option<String> {
         9 => named("Snapshot usage for "),
         10 => named("Security group "),
         11 => named("Loadbalancer policy usage "),
+        14 => Some(text.strip_prefix("VPN User: ")?.split_once(", Id:")?.0.to_owned()),
+        28 => named("Backup usage for VM "),
         _ => None,
     }
 }

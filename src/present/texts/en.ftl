@@ -107,27 +107,84 @@ page-of = Page { $page } of { $pages }
 why = Why this amount?
 footer = Legal details
 
-unit-hour = { $count -> [one] hour *[other] hours }
-unit-month = { $count -> [one] month *[other] months }
-unit-vcpu_hour = { $count -> [one] vCPU hour *[other] vCPU hours }
-unit-vcpu_month = { $count -> [one] vCPU month *[other] vCPU months }
-unit-ram_gib_hour = { $count -> [one] GiB RAM hour *[other] GiB RAM hours }
-unit-ram_gib_month = { $count -> [one] GiB RAM month *[other] GiB RAM months }
-unit-gpu_hour = { $count -> [one] GPU hour *[other] GPU hours }
-unit-gpu_month = { $count -> [one] GPU month *[other] GPU months }
-unit-gib_hour = { $count -> [one] GiB hour *[other] GiB hours }
-unit-gib_month = { $count -> [one] GiB month *[other] GiB months }
-unit-gb_hour = { $count -> [one] GB hour *[other] GB hours }
-unit-gb_month = { $count -> [one] GB month *[other] GB months }
-unit-iops_hour = { $count -> [one] IOPS hour *[other] IOPS hours }
-unit-iops_month = { $count -> [one] IOPS month *[other] IOPS months }
-unit-piece_hour = { $count -> [one] piece hour *[other] piece hours }
-unit-piece_month = { $count -> [one] piece month *[other] piece months }
+unit-hour = { $count ->
+     [one] hour
+    *[other] hours
+    }
+unit-month = { $count ->
+     [one] month
+    *[other] months
+    }
+unit-vcpu_hour = { $count ->
+     [one] vCPU hour
+    *[other] vCPU hours
+    }
+unit-vcpu_month = { $count ->
+     [one] vCPU month
+    *[other] vCPU months
+    }
+unit-ram_gib_hour = { $count ->
+     [one] GiB RAM hour
+    *[other] GiB RAM hours
+    }
+unit-ram_gib_month = { $count ->
+     [one] GiB RAM month
+    *[other] GiB RAM months
+    }
+unit-gpu_hour = { $count ->
+     [one] GPU hour
+    *[other] GPU hours
+    }
+unit-gpu_month = { $count ->
+     [one] GPU month
+    *[other] GPU months
+    }
+unit-gib_hour = { $count ->
+     [one] GiB hour
+    *[other] GiB hours
+    }
+unit-gib_month = { $count ->
+     [one] GiB month
+    *[other] GiB months
+    }
+unit-gb_hour = { $count ->
+     [one] GB hour
+    *[other] GB hours
+    }
+unit-gb_month = { $count ->
+     [one] GB month
+    *[other] GB months
+    }
+unit-iops_hour = { $count ->
+     [one] IOPS hour
+    *[other] IOPS hours
+    }
+unit-iops_month = { $count ->
+     [one] IOPS month
+    *[other] IOPS months
+    }
+unit-piece_hour = { $count ->
+     [one] piece hour
+    *[other] piece hours
+    }
+unit-piece_month = { $count ->
+     [one] piece month
+    *[other] piece months
+    }
 unit-gib = GiB
 unit-gb = GB
-unit-request = { $count -> [one] request *[other] requests }
-unit-piece = { $count -> [one] piece *[other] pieces }
-unit-package = { $count -> [one] package *[other] packages }
+unit-request = { $count ->
+     [one] request
+    *[other] requests
+    }
+unit-piece = { $count ->
+     [one] piece
+    *[other] pieces
+    }
+unit-package = { $count ->
+     [one] package
+    *[other] packages
+    }
 
 meter-vm_running = Running machine
 meter-vm_allocated = Allocated machine

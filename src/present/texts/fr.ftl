@@ -107,27 +107,63 @@ page-of = Page { $page } sur { $pages }
 why = Pourquoi ce montant ?
 footer = Mentions légales
 
-unit-hour = { $count -> [one] heure *[other] heures }
+unit-hour = { $count ->
+     [one] heure
+    *[other] heures
+    }
 unit-month = mois
-unit-vcpu_hour = { $count -> [one] vCPU-heure *[other] vCPU-heures }
+unit-vcpu_hour = { $count ->
+     [one] vCPU-heure
+    *[other] vCPU-heures
+    }
 unit-vcpu_month = vCPU-mois
-unit-ram_gib_hour = { $count -> [one] Gio RAM-heure *[other] Gio RAM-heures }
+unit-ram_gib_hour = { $count ->
+     [one] Gio RAM-heure
+    *[other] Gio RAM-heures
+    }
 unit-ram_gib_month = Gio RAM-mois
-unit-gpu_hour = { $count -> [one] GPU-heure *[other] GPU-heures }
+unit-gpu_hour = { $count ->
+     [one] GPU-heure
+    *[other] GPU-heures
+    }
 unit-gpu_month = GPU-mois
-unit-gib_hour = { $count -> [one] Gio-heure *[other] Gio-heures }
+unit-gib_hour = { $count ->
+     [one] Gio-heure
+    *[other] Gio-heures
+    }
 unit-gib_month = Gio-mois
-unit-gb_hour = { $count -> [one] Go-heure *[other] Go-heures }
+unit-gb_hour = { $count ->
+     [one] Go-heure
+    *[other] Go-heures
+    }
 unit-gb_month = Go-mois
-unit-iops_hour = { $count -> [one] IOPS-heure *[other] IOPS-heures }
+unit-iops_hour = { $count ->
+     [one] IOPS-heure
+    *[other] IOPS-heures
+    }
 unit-iops_month = IOPS-mois
-unit-piece_hour = { $count -> [one] pièce-heure *[other] pièces-heures }
-unit-piece_month = { $count -> [one] pièce-mois *[other] pièces-mois }
+unit-piece_hour = { $count ->
+     [one] pièce-heure
+    *[other] pièces-heures
+    }
+unit-piece_month = { $count ->
+     [one] pièce-mois
+    *[other] pièces-mois
+    }
 unit-gib = Gio
 unit-gb = Go
-unit-request = { $count -> [one] requête *[other] requêtes }
-unit-piece = { $count -> [one] pièce *[other] pièces }
-unit-package = { $count -> [one] lot *[other] lots }
+unit-request = { $count ->
+     [one] requête
+    *[other] requêtes
+    }
+unit-piece = { $count ->
+     [one] pièce
+    *[other] pièces
+    }
+unit-package = { $count ->
+     [one] lot
+    *[other] lots
+    }
 
 meter-vm_running = Machine en marche
 meter-vm_allocated = Machine allouée

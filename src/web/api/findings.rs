@@ -8,12 +8,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::json::{Meta, OwnerJson, SpanJson, cut, instant};
+use crate::finding::decision::{Decision, decide_in};
+use crate::finding::store::lock_finding;
 use crate::finding::{Finding, FindingState};
 use crate::ids::{FindingId, OwnerRef};
 use crate::period::Span;
 use crate::scope::Scope;
 use crate::store::{Conn, StoreError};
-use crate::web::error::{ApiError, ErrorBody};
+use crate::web::error::{ApiError, ErrorBody, of_anyhow};
 use crate::web::extract::{Caller, Operator, Paging, cursor_of};
 use crate::web::idempotency::{Begun, Idempotency};
 use crate::web::reach::load_owner_spans;
@@ -170,4 +172,112 @@ pub async fn show(
     let mut conn = state.app.db.read().await?;
     let finding = load_one(&mut conn, &caller.scope, &id, state.now()).await?;
     Ok(web::Json(FindingShown { finding: finding.into() }))
+}
+
+/// Why a finding is decided so.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionRequest {
+    /// Kept in the audit log.
+    pub reason: String,
+}
+
+/// A decision with its reason.
+#[derive(Clone, Copy)]
+pub struct Verdict<'a> {
+    pub decision: Decision,
+    pub reason: &'a str,
+}
+
+impl Verdict<'_> {
+    /// What the idempotency key stands for.
+    pub fn hashed(&self) -> Vec<u8> {
+        let word = match self.decision {
+            Decision::Release => "release",
+            Decision::Reject => "reject",
+        };
+        format!("{word}\n{}", self.reason.trim()).into_bytes()
+    }
+}
+
+/// Decides an open finding in one transaction with its idempotency key and its audit entry.
+pub async fn decide_one(
+    state: &State,
+    caller: &Caller,
+    id: &str,
+    verdict: Verdict<'_>,
+    once: &Idempotency,
+) -> Result<HttpResponse, ApiError> {
+    let reason = verdict.reason.trim();
+    if reason.is_empty() {
+        return Err(ApiError::invalid("reason", "say why; it is kept in the audit log"));
+    }
+    let id = FindingId(id.to_owned());
+    let mut tx = state.app.db.begin().await?;
+    if let Begun::Repeated(response) = once.begin(&mut tx).await? {
+        return Ok(response);
+    }
+    let found = lock_finding(&mut tx, &id).await?;
+    let (finding, _) = found.ok_or_else(|| ApiError::not_found("finding"))?;
+    if finding.state != FindingState::Open {
+        return Err(ApiError::conflict("already_decided", "the finding is not open any more"));
+    }
+    let app = state.acting(caller.actor());
+    let finding = decide_in(&app, &mut tx, &id, verdict.decision, reason)
+        .await
+        .map_err(|error| of_anyhow("decide a finding", error))?;
+    let state = match verdict.decision {
+        Decision::Release => FindingState::Released,
+        Decision::Reject => FindingState::Rejected,
+    };
+    let body = FindingShown { finding: Finding { state, ..finding }.into() };
+    let response = once.finish(&mut tx, StatusCode::OK, &body).await?;
+    tx.commit().await.map_err(StoreError::from)?;
+    Ok(response)
+}
+
+/// Releases a finding: the record, or what the finding proposes, counts.
+#[utoipa::path(
+    post, path = "/api/v1/findings/{id}/release", tag = "findings",
+    params(("id" = String, Path), ("Idempotency-Key" = String, Header)),
+    request_body = DecisionRequest,
+    responses(
+        (status = 200, body = FindingShown), (status = 404, body = ErrorBody),
+        (status = 409, description = "`already_decided`", body = ErrorBody)
+    )
+)]
+pub async fn release(
+    state: web::Data<State>,
+    caller: Operator,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: web::Json<DecisionRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let verdict = Verdict { decision: Decision::Release, reason: &body.reason };
+    let actor = caller.actor();
+    let once = Idempotency::required(&request, &verdict.hashed(), &actor.0, state.now())?;
+    decide_one(&state, &caller, &id, verdict, &once).await
+}
+
+/// Rejects a finding: the record, or what the finding proposes, does not count.
+#[utoipa::path(
+    post, path = "/api/v1/findings/{id}/reject", tag = "findings",
+    params(("id" = String, Path), ("Idempotency-Key" = String, Header)),
+    request_body = DecisionRequest,
+    responses(
+        (status = 200, body = FindingShown), (status = 404, body = ErrorBody),
+        (status = 409, description = "`already_decided`", body = ErrorBody)
+    )
+)]
+pub async fn reject(
+    state: web::Data<State>,
+    caller: Operator,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: web::Json<DecisionRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let verdict = Verdict { decision: Decision::Reject, reason: &body.reason };
+    let actor = caller.actor();
+    let once = Idempotency::required(&request, &verdict.hashed(), &actor.0, state.now())?;
+    decide_one(&state, &caller, &id, verdict, &once).await
 }

@@ -102,7 +102,10 @@ pub struct Session {
     request_body = SessionRequest,
     responses(
         (status = 201, body = SessionCreated),
-        (status = 401, description = "`sign_in_refused` or `second_factor_needed`", body = ErrorBody),
+        (
+            status = 401, description = "`sign_in_refused` or `second_factor_needed`",
+            body = ErrorBody
+        ),
         (status = 422, body = ErrorBody), (status = 429, body = ErrorBody),
         (status = 503, description = "The cloud does not answer", body = ErrorBody),
     )

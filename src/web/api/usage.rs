@@ -89,7 +89,7 @@ async fn load_page(
         if !reach.sees(&mapping.owner) || before.as_ref().is_some_and(|before| owner < *before) {
             continue;
         }
-        let mut mapped = Span::new(mapping.from, mapping.until);
+        let mut mapped = span.intersect(Span::new(mapping.from, mapping.until));
         if let Some(after) = after.as_ref().filter(|_| before.as_ref() == Some(&owner)) {
             mapped = mapped.intersect(Span::new(after.2, i64::MAX));
         }

@@ -1,5 +1,7 @@
 // Refreshes the page's live part while somebody looks at it. The page reads the same without.
 // Amounts come formatted from the server; nothing is computed here.
+"use strict";
+
 const seconds = 60;
 const live = () => document.querySelector("[data-live]");
 

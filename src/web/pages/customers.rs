@@ -42,7 +42,8 @@ async fn build(state: &State, visitor: &Visitor, paging: &Paging) -> Result<Page
                             td { a href=(visitor.link(&format!("/billing/customers/{id}"))) {
                                 (row.customer.details.name)
                             } }
-                            td { a href=(visitor.link(&format!("/billing/invoices?customer={id}"))) {
+                            @let invoices = format!("/billing/invoices?customer={id}");
+                            td { a href=(visitor.link(&invoices)) {
                                 (visitor.text(texts::INVOICES))
                             } }
                         }
@@ -50,7 +51,8 @@ async fn build(state: &State, visitor: &Visitor, paging: &Paging) -> Result<Page
                 }
             }
             @if let Some(next) = &next {
-                p { a rel="next" href=(visitor.link_with("/billing/customers", &[("cursor", next)])) {
+                @let more = [("cursor", next.as_str())];
+                p { a rel="next" href=(visitor.link_with("/billing/customers", &more)) {
                     (visitor.text(texts::MORE))
                 } }
             }

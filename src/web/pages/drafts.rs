@@ -4,12 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::shell::{Page, Visitor, encode};
-use super::show;
+use super::shell::{Page, Visitor, encode, filled};
 use super::texts::{self, Text};
 use crate::bill::document::DocumentKind;
 use crate::bill::store::{Draft, DraftState};
 use crate::money::Money;
+use crate::present::format;
 use crate::present::html::invoice as article;
 use crate::scope::Scope;
 use crate::web::api::drafts::{DraftQuery, approve_one, issue_one, load_one, load_page};
@@ -55,7 +55,7 @@ async fn build_list(
             (table(visitor, &rows))
             @if let Some(next) = &next {
                 @let more = [("period", period.as_str()), ("cursor", next)];
-                @let more: Vec<_> = more.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+                @let more = filled(&more);
                 p { a rel="next" href=(visitor.link_with("/billing/drafts", &more)) {
                     (visitor.text(texts::MORE))
                 } }
@@ -77,9 +77,9 @@ fn table(visitor: &Visitor, rows: &[Draft]) -> Markup {
             tbody {
                 @for draft in rows {
                     @let document = &draft.document;
-                    @let money = |minor| {
-                        show::money(Money { minor, currency: document.currency }, visitor.language)
-                    };
+                    @let currency = document.currency;
+                    @let language = visitor.language;
+                    @let money = |minor| format::money(Money { minor, currency }, language);
                     tr {
                         td { (draft.customer_number) }
                         td {

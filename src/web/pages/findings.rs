@@ -1,15 +1,18 @@
 //! `/billing/findings`: doubts that hold invoices; operators decide them here.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::shell::{Page, Visitor, encode};
-use super::show;
 use super::texts::{self, Text};
+use crate::finding::decision::Decision;
 use crate::finding::{Finding, FindingState};
-use crate::web::api::findings::{FindingQuery, load_one, load_page};
+use crate::present::format;
+use crate::web::api::findings::{FindingQuery, Verdict, decide_one, load_one, load_page};
 use crate::web::error::ApiError;
 use crate::web::extract::Paging;
+use crate::web::idempotency::Idempotency;
 use crate::web::state::State;
 
 /// Lists findings, the open ones unless another state is asked for.
@@ -88,17 +91,27 @@ pub fn table(visitor: &Visitor, findings: &[Finding]) -> Markup {
             thead { tr { @for head in heads { th scope="col" { (visitor.text(head)) } } } }
             tbody {
                 @for finding in findings {
-                    @let href = visitor.link(&format!("/billing/findings/{}", encode(&finding.id.0)));
+                    @let address = format!("/billing/findings/{}", encode(&finding.id.0));
+                    @let href = visitor.link(&address);
                     tr {
-                        td { a href=(href) { (finding.message) } }
-                        td { (finding.meter) }
-                        td { (show::instant(finding.span.from)) }
+                        td {
+                            // What a rating finds, such as a missing price, has no page of its own.
+                            @if is_stored(finding) { a href=(href) { (finding.message) } }
+                            @else { (finding.message) }
+                        }
+                        td { (format::meter(&finding.meter, visitor.language)) }
+                        td { (format::instant(finding.span.from, visitor.language)) }
                         td { span.tag { (visitor.text(state_text(finding.state))) } }
                     }
                 }
             }
         }
     }
+}
+
+/// Findings that a rating made have ids of several words, those of the store have one.
+fn is_stored(finding: &Finding) -> bool {
+    !finding.id.0.contains(':')
 }
 
 /// Shows a finding, with the decision for who may make it.
@@ -125,7 +138,10 @@ async fn build_one(state: &State, visitor: &Visitor, id: &str) -> Result<Page, A
                 dt { (visitor.text(texts::RESOURCE)) } dd { (finding.resource) }
                 dt { (visitor.text(texts::METER)) } dd { (finding.meter) }
                 dt { (visitor.text(texts::SPAN)) }
-                dd { (show::instant(finding.span.from)) " – " (show::instant(finding.span.until)) }
+                dd {
+                    (format::instant(finding.span.from, visitor.language)) " – "
+                    (format::instant(finding.span.until, visitor.language))
+                }
             }
             pre { (super::line::pretty(&finding.detail)) }
         }
@@ -143,12 +159,52 @@ fn decision(visitor: &Visitor, finding: &Finding) -> Markup {
             p { (visitor.text(texts::RELEASE_HOW)) }
             input type="hidden" name="csrf" value=(visitor.caller.csrf());
             input type="hidden" name="key" value=(uuid::Uuid::new_v4());
-            label { span { (visitor.text(texts::REASON)) } input name="reason" required maxlength="500"; }
+            label {
+                span { (visitor.text(texts::REASON)) }
+                input name="reason" required maxlength="500";
+            }
             button.primary type="submit" name="decision" value="release" {
                 (visitor.text(texts::RELEASE))
             }
             " "
             button type="submit" name="decision" value="reject" { (visitor.text(texts::REJECT)) }
         }
+    }
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub struct DecisionForm {
+    csrf: Option<String>,
+    key: String,
+    /// `release` or `reject`: the button that was pressed.
+    decision: String,
+    reason: String,
+}
+
+/// Decides a finding, and shows it again.
+pub async fn decide(
+    state: web::Data<State>,
+    visitor: Visitor,
+    request: HttpRequest,
+    id: web::Path<String>,
+    form: web::Form<DecisionForm>,
+) -> HttpResponse {
+    let made = async {
+        visitor.check_operator()?;
+        visitor.caller.check_csrf(form.csrf.as_deref())?;
+        let decision = match form.decision.as_str() {
+            "release" => Decision::Release,
+            "reject" => Decision::Reject,
+            _ => return Err(ApiError::invalid("decision", "is neither release nor reject")),
+        };
+        let verdict = Verdict { decision, reason: &form.reason };
+        let actor = visitor.caller.actor();
+        let once = Idempotency::of(&request, &form.key, &verdict.hashed(), &actor.0, state.now())?;
+        decide_one(&state, &visitor.caller, &id, verdict, &once).await
+    };
+    match made.await {
+        Ok(_) => visitor.lead_to(&format!("/billing/findings/{}", encode(&id))),
+        Err(error) => visitor.page(Err(error)),
     }
 }

@@ -3,11 +3,11 @@
 use actix_web::{HttpResponse, web};
 use maud::html;
 
-use super::shell::{Page, Visitor, encode};
-use super::show;
+use super::shell::{Page, Visitor, encode, filled};
 use super::texts;
 use crate::bill::document::DocumentKind;
 use crate::money::Money;
+use crate::present::format;
 use crate::web::api::invoices::{InvoiceQuery, load_page};
 use crate::web::error::ApiError;
 use crate::web::extract::Paging;
@@ -35,7 +35,7 @@ async fn build(
     let (rows, next) = load_page(&mut conn, visitor.scope(), query, paging).await?;
     let language = visitor.language;
     let title = visitor.text(texts::INVOICES).to_owned();
-    let money = |minor, currency| show::money(Money { minor, currency }, language);
+    let money = |minor, currency| format::money(Money { minor, currency }, language);
     let heads = [texts::NUMBER, texts::CUSTOMER, texts::PERIOD, texts::DATE, texts::DUE];
     let body = html! {
         h1 { (title) }
@@ -51,8 +51,9 @@ async fn build(
                 tbody {
                     @for row in &rows {
                         tr {
+                            @let address = format!("/billing/invoices/{}", encode(&row.id.0));
                             td {
-                                a href=(visitor.link(&format!("/billing/invoices/{}", encode(&row.id.0)))) {
+                                a href=(visitor.link(&address)) {
                                     (row.number)
                                 }
                                 @if row.kind == DocumentKind::CreditNote {
@@ -61,8 +62,10 @@ async fn build(
                             }
                             td { (row.customer_name) }
                             td { (row.period) }
-                            td { (show::date(&row.issue_date, language)) }
-                            td { @if let Some(due) = &row.due_date { (show::date(due, language)) } }
+                            td { (format::date(&row.issue_date, language)) }
+                            td {
+                                @if let Some(due) = &row.due_date { (format::date(due, language)) }
+                            }
                             td.number { (money(row.net_minor, row.currency)) }
                             td.number { (money(row.gross_minor, row.currency)) }
                         }
@@ -70,8 +73,9 @@ async fn build(
                 }
             }
             @if let Some(next) = &next {
-                @let more = [("customer", customer.as_str()), ("period", &period), ("cursor", next)];
-                @let more: Vec<_> = more.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+                @let more =
+                    [("customer", customer.as_str()), ("period", &period), ("cursor", next)];
+                @let more = filled(&more);
                 p { a rel="next" href=(visitor.link_with("/billing/invoices", &more)) {
                     (visitor.text(texts::MORE))
                 } }

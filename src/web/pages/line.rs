@@ -4,9 +4,10 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 
 use super::shell::{Page, Visitor, encode};
-use super::{show, texts};
+use super::texts;
 use crate::bill::explain::{ExplainedLine, ExplainedRecord};
 use crate::money::{Currency, Money};
+use crate::present::format;
 use crate::web::api::explain::{ExplainQuery, load};
 use crate::web::error::ApiError;
 use crate::web::month::name_of;
@@ -57,12 +58,12 @@ fn summary(visitor: &Visitor, found: &ExplainedLine, currency: Currency) -> Mark
             @if let Some(detail) = &line.detail { p.quiet { (detail) } }
             dl.facts {
                 dt { (visitor.text(texts::AMOUNT)) }
-                dd.strong { (show::money(net, language)) }
+                dd.strong { (format::money(net, language)) }
                 dt { (visitor.text(texts::ARITHMETIC)) }
                 dd { code { (found.arithmetic) } }
                 dt { (visitor.text(texts::PERIOD)) }
-                dd { (show::date(&line.service_from, language)) " – "
-                    (show::date(&line.service_until, language)) }
+                dd { (format::date(&line.service_from, language)) " – "
+                    (format::date(&line.service_until, language)) }
                 @if let Some(code) = &line.price_code {
                     dt { (visitor.text(texts::PRICE)) }
                     dd { (code)
@@ -70,7 +71,7 @@ fn summary(visitor: &Visitor, found: &ExplainedLine, currency: Currency) -> Mark
                 }
                 @if let Some(meter) = &line.meter {
                     dt { (visitor.text(texts::METER)) }
-                    dd { (meter) }
+                    dd { (format::meter(meter, visitor.language)) }
                 }
             }
             @if let Some(price) = &found.price {
@@ -101,20 +102,16 @@ fn parts(visitor: &Visitor, found: &ExplainedLine, (here, currency): (&str, Curr
                             a href=(only) { (name_of(part)) }
                             @if let Some(project) = &part.project { " " small.quiet { (project) } }
                         }
-                        td { (part.meter) }
-                        td.number { (part.quantity.to_text_rounded(QUANTITY_DIGITS)) }
-                        td.number {
-                            (show::money(Money { minor: part.net_minor, currency }, visitor.language))
-                        }
+                        td { (format::meter(&part.meter, visitor.language)) }
+                        td.number { (format::quantity(&part.quantity, visitor.language)) }
+                        @let net = Money { minor: part.net_minor, currency };
+                        td.number { (format::money(net, visitor.language)) }
                     }
                 }
             }
         }
     }
 }
-
-/// Digits of a quantity on the page; the API has all.
-const QUANTITY_DIGITS: u8 = 3;
 
 fn records(visitor: &Visitor, found: &ExplainedLine, all: Option<&str>) -> Markup {
     html! {
@@ -130,17 +127,20 @@ fn records(visitor: &Visitor, found: &ExplainedLine, all: Option<&str>) -> Marku
 }
 
 fn record_card(visitor: &Visitor, record: &ExplainedRecord) -> Markup {
+    let language = visitor.language;
     html! {
         details.record {
             summary {
-                (show::instant(record.key.from)) " – " (show::instant(record.until))
-                " · " (record.key.meter) " · " span.number { (record.quantity) }
+                (format::instant(record.key.from, language)) " – "
+                (format::instant(record.until, language)) " · "
+                (format::meter(&record.key.meter, language)) " · "
+                span.number { (record.quantity) }
             }
             dl.facts {
                 dt { (visitor.text(texts::RESOURCE)) } dd { (record.key.resource) }
                 @for (name, value) in &record.attributes { dt { (name) } dd { (value) } }
                 @if let Some(at) = record.fetched_at {
-                    dt { (visitor.text(texts::FETCHED)) } dd { (show::instant(at)) }
+                    dt { (visitor.text(texts::FETCHED)) } dd { (format::instant(at, language)) }
                 }
                 @if let Some(request) = &record.request {
                     dt { (visitor.text(texts::REQUEST)) } dd { code { (request) } }

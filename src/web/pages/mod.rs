@@ -6,13 +6,11 @@
 pub mod customers;
 pub mod drafts;
 pub mod findings;
-pub mod frame;
 pub mod invoice;
 pub mod invoices;
 pub mod line;
 pub mod month;
 pub mod shell;
-pub mod show;
 pub mod sign_in;
 pub mod texts;
 

@@ -4,8 +4,10 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 
 use super::shell::{Page, Visitor, encode, see_other};
-use super::{findings, show, texts};
+use super::{findings, texts};
 use crate::money::{Exact, Money};
+use crate::present::chart::{self, Bar};
+use crate::present::format;
 use crate::web::api::month::MonthQuery;
 use crate::web::error::ApiError;
 use crate::web::month::{MonthAsk, MonthView, Progress, load_view};
@@ -77,7 +79,10 @@ async fn build(
     let body = html! {
         (steps(visitor, &view))
         div data-live[live] {
-            h1 { (view.customer.details.name) " · " (view.period.label) }
+            h1 {
+                (view.customer.details.name) " · "
+                (format::month(view.period.label, visitor.language))
+            }
             (totals(visitor, &view))
             (standing(visitor, &view))
             @if view.parts.is_empty() {
@@ -123,13 +128,13 @@ fn steps(visitor: &Visitor, view: &MonthView) -> Markup {
 fn totals(visitor: &Visitor, view: &MonthView) -> Markup {
     let language = visitor.language;
     let document = &view.month.document;
-    let money = |minor| show::money(Money { minor, currency: document.currency }, language);
+    let money = |minor| format::money(Money { minor, currency: document.currency }, language);
     html! {
         div.figures {
             div.figure.card {
                 span.label { (visitor.text(
                     if view.whole { texts::TOTAL_NET } else { texts::YOUR_PART })) }
-                span.value { (show::money(view.net, language)) }
+                span.value { (format::money(view.net, language)) }
             }
             @if view.whole {
                 div.figure.card {
@@ -157,60 +162,30 @@ fn standing(visitor: &Visitor, view: &MonthView) -> Markup {
             (visitor.text(text))
             @if view.progress != Progress::Complete {
                 " " (visitor.text(texts::COMPLETE_UNTIL)) " "
-                time { (show::instant(view.complete_until)) } "."
+                time { (format::instant(view.complete_until, visitor.language)) } "."
             }
             @if !view.whole { " " (visitor.text(texts::PARTIAL)) }
         }
     }
 }
 
-const BARS_WIDTH: i64 = 720;
-const BARS_HEIGHT: i64 = 120;
-
-/// A bar for each day, as SVG, and the same as a table for who reads or listens.
+/// A bar for each day, and the same as a table.
 fn days(visitor: &Visitor, view: &MonthView) -> Markup {
-    let digits = view.net.currency.exponent();
-    let greatest = view.days.iter().map(|(_, amount)| amount).max();
-    let Some(greatest) = greatest.filter(|amount| amount.is_positive()) else {
-        return html! {};
-    };
-    let count = i64::try_from(view.days.len()).unwrap_or(1).max(1);
-    let step = (BARS_WIDTH / count).max(2);
-    let money =
-        |amount: &Exact| format!("{} {}", amount.to_text_rounded(digits), view.net.currency);
-    html! {
-        section {
-            h2 { (visitor.text(texts::BY_DAY)) }
-            svg.bars role="img" viewBox=(format!("0 0 {BARS_WIDTH} {BARS_HEIGHT}"))
-                preserveAspectRatio="none" aria-label=(visitor.text(texts::BY_DAY)) {
-                @for (index, (day, amount)) in (0..).zip(&view.days) {
-                    @let height = bar_height(amount, greatest);
-                    rect x=(index * step) y=(BARS_HEIGHT - height) width=(step - 1)
-                        height=(height) { title { (day) ": " (money(amount)) } }
-                }
-            }
-            details {
-                summary { (visitor.text(texts::BY_DAY)) }
-                table.list {
-                    thead { tr {
-                        th scope="col" { (visitor.text(texts::DAY)) }
-                        th.number scope="col" { (visitor.text(texts::AMOUNT)) }
-                    } }
-                    tbody { @for (day, amount) in &view.days { tr {
-                        td { (show::date(day, visitor.language)) }
-                        td.number { (money(amount)) }
-                    } } }
-                }
-            }
-        }
-    }
-}
-
-/// Whole units of height for an amount; the greatest fills the chart.
-fn bar_height(amount: &Exact, greatest: &Exact) -> i64 {
-    let share = amount.mul_int(i128::from(BARS_HEIGHT)).divided_by(greatest);
-    let height = share.and_then(|share| share.floor_and_half().0.to_i64());
-    height.unwrap_or(0).clamp(0, BARS_HEIGHT)
+    let (language, currency) = (visitor.language, view.net.currency);
+    let digits = currency.exponent();
+    let text = |amount: &Exact| format::decimal(&amount.to_text_rounded(digits), language);
+    let bars: Vec<Bar> = view
+        .days
+        .iter()
+        .map(|(day, amount)| Bar {
+            label: day.rsplit('-').next().unwrap_or(day).trim_start_matches('0').to_owned(),
+            name: format::date(day, language),
+            value: amount.clone(),
+            text: format!("{} {currency}", text(amount)),
+        })
+        .collect();
+    let scale = |value: &Exact| text(value);
+    chart::bars(visitor.text(texts::BY_DAY), currency.code(), &bars, &scale, language)
 }
 
 fn categories(visitor: &Visitor, view: &MonthView) -> Markup {
@@ -219,8 +194,8 @@ fn categories(visitor: &Visitor, view: &MonthView) -> Markup {
             h2 { (visitor.text(texts::BY_CATEGORY)) }
             table.list { tbody {
                 @for (category, net) in &view.by_category { tr {
-                    th scope="row" { (visitor.text(show::category(*category))) }
-                    td.number { (show::money(*net, visitor.language)) }
+                    th scope="row" { (format::category(*category, visitor.language)) }
+                    td.number { (format::money(*net, visitor.language)) }
                 } }
             } }
         }
@@ -239,7 +214,7 @@ fn projects(visitor: &Visitor, view: &MonthView) -> Markup {
                             None => { span.quiet { (visitor.text(texts::NO_PROJECT)) } }
                         }
                     }
-                    td.number { (show::money(*net, visitor.language)) }
+                    td.number { (format::money(*net, visitor.language)) }
                 } }
             } }
         }
@@ -262,8 +237,8 @@ fn resources(visitor: &Visitor, view: &MonthView) -> Markup {
                 tbody {
                     @for ((name, meter), net) in view.by_resource.iter().take(RESOURCES_MAX) { tr {
                         td { (name) }
-                        td { (meter) }
-                        td.number { (show::money(*net, visitor.language)) }
+                        td { (format::meter(meter, visitor.language)) }
+                        td.number { (format::money(*net, visitor.language)) }
                     } }
                 }
             }

@@ -12,11 +12,12 @@ use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::frame::{self as page, NavItem, Shell, Theme};
 use super::texts::{self, Text};
 use crate::bill::document::Language;
 use crate::ids::OwnerRef;
+use crate::present::page::{self, NavItem, Shell, Theme};
 use crate::scope::Scope;
+use crate::web::assets::SCRIPT_PATH;
 use crate::web::error::ApiError;
 use crate::web::extract::{Caller, identify};
 
@@ -157,7 +158,8 @@ impl Look {
             language: self.language,
             theme: self.theme,
             embedded: self.embedded,
-            script_src: page.live.then_some("/assets/billow.js"),
+            style_href: page::css_path(),
+            script_src: page.live.then_some(SCRIPT_PATH),
             home: &self.link("/billing"),
             nav: &nav,
             skip_text: self.text(texts::SKIP),
@@ -175,6 +177,7 @@ pub fn alone(title: &str, language: Language, body: Markup) -> String {
         language,
         theme: Theme::Auto,
         embedded: true,
+        style_href: page::css_path(),
         script_src: None,
         home: "/billing",
         nav: &[],
@@ -347,6 +350,11 @@ fn language_of(tag: &str) -> Option<Language> {
         "fr" => Some(Language::Fr),
         _ => None,
     }
+}
+
+/// The parameters that have a value.
+pub fn filled<'a>(parameters: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    parameters.iter().copied().filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// Percent-encoding of a part of an address.

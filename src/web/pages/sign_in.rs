@@ -189,7 +189,8 @@ fn form(look: &Look, shown: &Shown, sources: &[String]) -> Markup {
                     label { (look.text(texts::SOURCE))
                         select name="source" {
                             @for source in sources {
-                                option value=(source) selected[shown.source.as_ref() == Some(source)] {
+                                @let chosen = shown.source.as_ref() == Some(source);
+                                option value=(source) selected[chosen] {
                                     (source)
                                 }
                             }

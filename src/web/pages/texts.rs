@@ -48,9 +48,12 @@ texts! {
     SECOND_FACTOR: "Code of your second factor", "Code Ihres zweiten Faktors",
         "Code de votre second facteur";
     SECOND_FACTOR_HOW:
-        "This login has a second factor. Enter your password again, with the code: Billow keeps neither.",
-        "Diese Anmeldung hat einen zweiten Faktor. Geben Sie das Passwort noch einmal ein, mit dem Code: Billow merkt sich beides nicht.",
-        "Ce compte a un second facteur. Saisissez de nouveau le mot de passe, avec le code : Billow ne conserve ni l’un ni l’autre.";
+        "This login has a second factor. Enter your password again, with the code: \
+         Billow keeps neither.",
+        "Diese Anmeldung hat einen zweiten Faktor. Geben Sie das Passwort noch einmal ein, mit dem \
+         Code: Billow merkt sich beides nicht.",
+        "Ce compte a un second facteur. Saisissez de nouveau le mot de passe, avec le code : \
+         Billow ne conserve ni l’un ni l’autre.";
     REFUSED: "The cloud does not accept this name and password.",
         "Die Cloud nimmt diesen Namen mit diesem Passwort nicht an.",
         "Le cloud n’accepte pas ce nom avec ce mot de passe.";
@@ -66,9 +69,12 @@ texts! {
     RUNNING: "This month is running: the figures grow with usage.",
         "Dieser Monat läuft: Die Zahlen wachsen mit der Nutzung.",
         "Ce mois est en cours : les chiffres augmentent avec l’usage.";
-    INCOMPLETE: "The month is over, but not all of its usage has been collected yet. Missing usage is not zero.",
-        "Der Monat ist vorbei, aber noch nicht alle Nutzung ist eingesammelt. Fehlende Nutzung ist nicht null.",
-        "Le mois est terminé, mais tout son usage n’est pas encore collecté. Un usage manquant n’est pas zéro.";
+    INCOMPLETE: "The month is over, but not all of its usage has been collected yet. \
+         Missing usage is not zero.",
+        "Der Monat ist vorbei, aber noch nicht alle Nutzung ist eingesammelt. \
+         Fehlende Nutzung ist nicht null.",
+        "Le mois est terminé, mais tout son usage n’est pas encore collecté. \
+         Un usage manquant n’est pas zéro.";
     COMPLETE: "All usage of this month is collected.",
         "Alle Nutzung dieses Monats ist eingesammelt.",
         "Tout l’usage de ce mois est collecté.";
@@ -143,13 +149,6 @@ texts! {
         "Diese Seite gibt es nicht, oder Sie dürfen sie nicht sehen.",
         "Cette page n’existe pas, ou vous ne pouvez pas la voir.";
     FAILED: "This did not work", "Das hat nicht geklappt", "Cela n’a pas fonctionné";
-    APPLICATION: "Application and OS templates", "Anwendungs- und OS-Vorlagen",
-        "Modèles d’application et de système";
-    RUNNING_MACHINES: "Running machines", "Laufende Maschinen", "Machines en marche";
-    STOPPED_MACHINES: "Stopped machines", "Gestoppte Maschinen", "Machines arrêtées";
-    STORAGE: "Storage", "Speicher", "Stockage";
-    NETWORK: "Network", "Netzwerk", "Réseau";
-    OTHER: "Other", "Sonstiges", "Autres";
     SEE_ALSO: "Download", "Herunterladen", "Télécharger";
     ANNEX: "Usage annex (CSV)", "Nutzungsanlage (CSV)", "Annexe d’usage (CSV)";
     THEME_LIGHT: "Light", "Hell", "Clair";

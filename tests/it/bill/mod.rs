@@ -1,1 +1,8 @@
-//! Tests of billing.
+//! Tests of invoices: price book and usage in, invoice out; issue, corrections, credit notes.
+
+mod corrections;
+mod credit;
+mod issue;
+mod kill;
+mod lines;
+pub mod shop;

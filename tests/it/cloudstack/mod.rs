@@ -1,1 +1,13 @@
-//! Tests of the CloudStack adapter.
+//! Tests of the CloudStack adapter: recorded answers, faults on the way, and the contract of the
+//! trait against the simulated cloud.
+
+pub(crate) mod contract;
+mod faults;
+mod fuzz;
+mod lists;
+mod sessions;
+mod signing;
+mod simulated;
+mod support;
+mod usage;
+mod watermark;

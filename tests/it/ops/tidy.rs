@@ -233,21 +233,27 @@ fn stages_import_leftwards() {
     // Plain types shared by earlier rooms, without behaviour of the room they lie in.
     let types = [
         "bill::document",
+        "bill::file",
+        "bill::month",
+        // What a doubt would cost is shown beside it.
+        "bill::stake",
         "collect::record",
+        "collect::store",
+        // A stored window and its doubts are one transaction.
+        "finding::audit",
         "finding::store",
         "finding::{",
+        "finding::Finding",
         "meter::kind",
         "meter::Category",
-        "finding::Finding",
-        "bill::month",
-        "collect::store",
         "meter::{",
-        "bill::file",
         "meter::meter_of",
         "meter::METERS",
-        "catalog::price",
         "meter::MeterUnit",
         "meter::Meter",
+        "catalog::price",
+        // The PDF of a document is made once, when it is first wanted, and kept with it.
+        "present::pdf",
     ];
     let mut broken = Vec::new();
     for (name, text) in sources() {

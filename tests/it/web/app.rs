@@ -4,11 +4,10 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use actix_web::dev::ServerHandle;
 use billow::app::App;
 use billow::audit::Actor;
 use billow::bill::document::{Address, Language};
-use billow::clock::{Clock, ManualClock};
+use billow::clock::ManualClock;
 use billow::config::{AutoOwners, Config};
 use billow::customer::change::{Change, NewSeller, save_seller};
 use billow::customer::store::{AsOf, load_customers};
@@ -37,9 +36,7 @@ pub struct TestApp {
     pub cloud: Arc<Cloud>,
     pub clock: Arc<ManualClock>,
     pub client: Client,
-    pub alpha: SellerId,
     pub beta: SellerId,
-    handle: ServerHandle,
 }
 
 /// An answer, read whole.
@@ -99,18 +96,17 @@ impl TestApp {
             orchestrators: vec![cloud.clone()],
             actor: Actor("test".to_owned()),
         };
-        let (alpha, beta) = make_world(&app, &cloud).await;
+        let beta = make_world(&app, &cloud).await;
         clock.set("2026-10-15T12:00:00Z".parse().expect("instant"));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let server = billow::web::serve(app.clone(), listener).await.expect("serve");
-        let handle = server.handle();
         tokio::spawn(server);
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client");
-        Self { address, app, cloud, clock, client, alpha, beta, handle }
+        Self { address, app, cloud, clock, client, beta }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -152,14 +148,11 @@ impl TestApp {
         let found = customers.into_iter().find(|customer| customer.details.name == name);
         found.unwrap_or_else(|| panic!("no customer {name}"))
     }
-
-    pub async fn stop(self) {
-        self.handle.stop(false).await;
-    }
 }
 
-/// Two resellers below the provider, their accounts and a project, and a user for each rank.
-async fn make_world(app: &App, cloud: &Cloud) -> (SellerId, SellerId) {
+/// Two resellers below the provider, their accounts and a project, and a user for each rank;
+/// gives the second reseller.
+async fn make_world(app: &App, cloud: &Cloud) -> SellerId {
     let at = app.clock.now_seconds();
     let ids = IdMaker::new(&*app.clock);
     let change = Change { ids: &ids, at, actor: &app.actor, reason: None };
@@ -184,8 +177,7 @@ async fn make_world(app: &App, cloud: &Cloud) -> (SellerId, SellerId) {
     sync_owners(&mut tx, reading, &change).await.expect("owners");
     tx.commit().await.expect("commit");
     add_users(cloud);
-    let beta = sellers.pop().expect("beta");
-    (sellers.pop().expect("alpha"), beta)
+    sellers.pop().expect("beta")
 }
 
 fn owners() -> Vec<OwnerInfo> {
@@ -235,8 +227,8 @@ fn seller_details(code: &str) -> SellerDetails {
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
         "language": Language::En,
-        "invoice_series": "INV",
-        "credit_series": "CN",
+        "invoice_series": code.to_uppercase(),
+        "credit_series": format!("{}-CN", code.to_uppercase()),
         "price_book": "standard",
         "tax_rules": [{ "category": "S", "percent": "19" }],
     });

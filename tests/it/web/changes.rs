@@ -43,7 +43,8 @@ on_both_engines! {
         assert_eq!(again.header("idempotency-replayed"), "true");
         let other = json!({ "reason": "goodwill", "lines": [{ "line": 1, "net_minor": 200 }] });
         let reused = post(&app, &token, &path, "k1", other.clone()).await;
-        assert_eq!((reused.status.as_u16(), reused.code().as_str()), (422, "idempotency_key_reused"));
+        assert_eq!(reused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(reused.code(), "idempotency_key_reused");
         let second = post(&app, &token, &path, "k2", other).await;
         assert_eq!(second.code(), "credit_note_waiting");
         assert_eq!(audited(&app, "credit_note.drafted").await, ["user:cs1/u-root"]);
@@ -130,4 +131,52 @@ async fn a_draft_is_approved_and_issued_from_its_page() {
     let page = app.get(&token, &format!("/billing/invoices/{draft}")).await;
     assert_eq!(page.status, StatusCode::OK);
     assert_eq!(audited(&app, "draft.approved").await, ["user:cs1/u-root"]);
+}
+
+#[tokio::test]
+async fn a_finding_is_decided_once_with_a_reason() {
+    let app = TestApp::start_with(QUIET, db::sqlite().await).await;
+    world::fill(&app).await;
+    world::add_finding(&app, "f1", "acme", 1_790_000_000).await;
+    let (root, anna) = (app.token("root").await, app.token("anna").await);
+    let path = "/api/v1/findings/f1/release";
+    let silent = post(&app, &root, path, "k0", json!({ "reason": " " })).await;
+    assert_eq!(silent.code(), "invalid_field");
+    let foreign = post(&app, &anna, path, "k0", json!({ "reason": "x" })).await;
+    assert_eq!(foreign.code(), "not_found");
+    let open = app.get(&anna, "/api/v1/findings?state=open").await.json();
+    assert_eq!(open["findings"].as_array().expect("findings").len(), 1, "her own doubt is shown");
+    let done = post(&app, &root, path, "k1", json!({ "reason": "checked" })).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.body);
+    assert_eq!(done.json()["finding"]["state"], "released");
+    let again = post(&app, &root, path, "k1", json!({ "reason": "checked" })).await;
+    assert_eq!(again.body, done.body);
+    let reject = "/api/v1/findings/f1/reject";
+    let other = post(&app, &root, reject, "k2", json!({ "reason": "no" })).await;
+    assert_eq!((other.status.as_u16(), other.code().as_str()), (409, "already_decided"));
+    assert_eq!(audited(&app, "finding.released").await, ["user:cs1/u-root"]);
+    assert!(audited(&app, "finding.rejected").await.is_empty());
+    let shown = app.get(&root, "/api/v1/findings/f1").await.json();
+    assert_eq!(shown["finding"]["state"], "released");
+}
+
+#[tokio::test]
+async fn a_finding_is_decided_from_its_page() {
+    let app = TestApp::start_with(QUIET, db::sqlite().await).await;
+    world::fill(&app).await;
+    world::add_finding(&app, "f1", "acme", 1_790_000_000).await;
+    let token = app.token("root").await;
+    let csrf = app.get(&token, "/api/v1/session").await.json()["session"]["csrf"].clone();
+    let csrf = csrf.as_str().expect("a form token").to_owned();
+    let form = |csrf: &str| {
+        app.request(Method::POST, "/billing/findings/f1/decide")
+            .header("cookie", format!("billow_session={token}"))
+            .header("origin", &app.address)
+            .form(&[("csrf", csrf), ("key", "p1"), ("decision", "reject"), ("reason", "a copy")])
+    };
+    assert_eq!(app.send(form("guess")).await.status, StatusCode::FORBIDDEN);
+    let done = app.send(form(&csrf)).await;
+    assert_eq!(done.header("location"), "/billing/findings/f1", "{}", done.body);
+    let page = app.get(&token, "/billing/findings/f1?lang=en").await.body;
+    assert!(page.contains("rejected") && !page.contains("value=\"release\""), "{page}");
 }

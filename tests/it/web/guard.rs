@@ -17,7 +17,7 @@ async fn every_answer_carries_the_policy() {
         "/api/v1/nothing",
         "/sign-in",
         "/nothing",
-        "/assets/billow.css",
+        "/assets/billow.js",
         "/api/v1/invoices?limit=x",
         "/billing/customers",
     ];
@@ -174,4 +174,40 @@ async fn the_committed_description_is_this_servers() {
     listed.sort();
     routed.sort();
     assert_eq!(listed, routed, "every route is described, and nothing else");
+}
+
+/// The routes as the reference lists them.
+fn route_table() -> String {
+    use billow::web::router::{Access, routes};
+    let described = billow::web::openapi::text().expect("a description");
+    let described: serde_json::Value = serde_json::from_str(&described).expect("JSON");
+    let mut table = "| route | for | does |\n| --- | --- | --- |\n".to_owned();
+    for route in routes() {
+        let method = route.method.as_str().to_lowercase();
+        let operation = &described["paths"][route.path][&method];
+        let Some(does) = operation["summary"].as_str() else { continue };
+        let access = match route.access {
+            Access::Public => "anybody",
+            Access::SignedIn => "who is signed in",
+            Access::Staff => "staff",
+            Access::Operator => "operators",
+        };
+        table.push_str(&format!("| `{} {}` | {access} | {does} |\n", route.method, route.path));
+    }
+    table
+}
+
+#[tokio::test]
+async fn the_reference_lists_the_routes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md");
+    let kept = std::fs::read_to_string(path).expect("docs/api.md");
+    let (before, rest) = kept.split_once("BILLOW_UPDATE_DOCS=1 -->\n").expect("the routes' start");
+    let (_, after) = rest.split_once("<!-- end of routes -->").expect("the routes' end");
+    let made =
+        format!("{before}BILLOW_UPDATE_DOCS=1 -->\n{}<!-- end of routes -->{after}", route_table());
+    if std::env::var_os("BILLOW_UPDATE_DOCS").is_some() {
+        std::fs::write(path, &made).expect("write docs/api.md");
+    } else {
+        assert!(kept == made, "docs/api.md is stale: run with BILLOW_UPDATE_DOCS=1");
+    }
 }

@@ -77,7 +77,10 @@ async fn wrong_passwords_and_unknown_tokens_are_refused() {
 async fn a_second_factor_is_asked_for() {
     let app = TestApp::start().await;
     app.cloud.demand_second_factor("anna", "123456");
-    let body = |code: Option<&str>| json!({ "password": { "name": "anna", "password": "pw-anna", "second_factor": code } });
+    let body = |code: Option<&str>| {
+        let (name, password) = ("anna", "pw-anna");
+        json!({ "password": { "name": name, "password": password, "second_factor": code } })
+    };
     let reply = app.try_sign_in(body(None)).await;
     assert_eq!(reply.code(), "second_factor_needed");
     let reply = app.try_sign_in(body(Some("000000"))).await;
