@@ -151,7 +151,10 @@ fn line_row(language: Language, row: &Row, line_link: Option<&dyn Fn(u32) -> Str
                 @for detail in &row.details { br; small dir="auto" { (detail) } }
             }
             td.number { (row.quantity) " " span.unit { (row.unit) } }
-            td.number { (row.price) }
+            td.number {
+                (row.price)
+                @if let Some(base) = &row.price_base { br; span.unit { (base) } }
+            }
             td.number { (row.tax) }
             td.number {
                 @match line_link {
@@ -217,7 +220,10 @@ fn payment(document: &InvoiceDocument, sheet: &Sheet) -> Markup {
                 @for sentence in &sheet.payment.sentences { p { (sentence) } }
                 @if !sheet.payment.facts.is_empty() {
                     dl.facts {
-                        @for (label, value) in &sheet.payment.facts { dt { (label) } dd { (value) } }
+                        @for (label, value) in &sheet.payment.facts {
+                            dt { (label) }
+                            dd { (value) }
+                        }
                     }
                 }
             }
@@ -235,8 +241,8 @@ fn payment_code(document: &InvoiceDocument, sheet: &Sheet, code: &PaymentCode) -
     }
     html! {
         figure.payment-code {
-            svg role="img" aria-label=(sheet.payment.code_text) viewBox=(format!("0 0 {side} {side}"))
-                width="148" height="148" shape-rendering="crispEdges" {
+            svg role="img" aria-label=(sheet.payment.code_text)
+                viewBox=(format!("0 0 {side} {side}")) width="148" height="148" shape-rendering="crispEdges" {
                 rect width=(side) height=(side) fill="#fff" {}
                 path d=(path) fill="#000" {}
             }
