@@ -157,8 +157,7 @@ impl Work<'_> {
             repaired: false,
             proposal: Some(proposal_json(&proposal)),
             message: format!(
-                "a part of the window was reported again with {}: with it the window has {}, \
-                 not {}",
+                "a part of the window was reported again with {}: the window then has {}, not {}",
                 quantity.to_text_rounded(6),
                 allowed.corrected.to_text_rounded(6),
                 whole.quantity.to_text_rounded(6),

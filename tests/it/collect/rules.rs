@@ -96,7 +96,7 @@ async fn quantities_and_windows() {
     expect("a float's noise", vec![vm("24.000002")], &[], &["vm_running 24.000002"]).await;
     expect("one second over", vec![vm("24.000277")], &[], &["vm_running 24.000277"]).await;
     expect("two seconds over", vec![vm("24.000556")], &["longer_than_window"], &[]).await;
-    expect("negative", vec![vm("-1")], &["negative"], &[]).await;
+    expect("negative", vec![vm("-1")], &["rejected_record"], &[]).await;
     let nics = row(13, "", "48", json!({ "virtualmachineid": "vm1", "offeringid": "n" }));
     expect("two interfaces", vec![nics], &[], &["network_interface 48"]).await;
     let bytes = row(4, "r1", "99999999999999", json!({}));
