@@ -55,7 +55,7 @@ fn head(document: &InvoiceDocument, sheet: &Sheet) -> Markup {
             p.seller { (document.seller.name) }
             // The seller's colour as an SVG attribute: the page's policy allows no inline style.
             svg.accent aria-hidden="true" width="100%" height="4" preserveAspectRatio="none" {
-                rect width="100%" height="4" fill=(document.style.colour);
+                rect width="100%" height="4" fill=(document.style.colour) {}
             }
             h1 {
                 (sheet.full_title)
@@ -240,8 +240,8 @@ fn payment_code(document: &InvoiceDocument, sheet: &Sheet, code: &PaymentCode) -
         figure.payment-code {
             svg role="img" aria-label=(sheet.payment.code_text) viewBox=(format!("0 0 {side} {side}"))
                 width="148" height="148" shape-rendering="crispEdges" {
-                rect width=(side) height=(side) fill="#fff";
-                path d=(path) fill="#000";
+                rect width=(side) height=(side) fill="#fff" {}
+                path d=(path) fill="#000" {}
             }
             figcaption { (text(document.language, "qr-caption")) }
         }
