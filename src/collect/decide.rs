@@ -321,7 +321,10 @@ impl<'a> Work<'a> {
     /// A fragment is never added. Where it contradicts the record around it, the corrected
     /// quantity (all − overlap + fragment) is proposed.
     fn fragment(&mut self, whole: &StoredRecord, fragment: &StoredRecord) {
-        let bounded = meter_of(&whole.key.meter).is_some_and(|meter| meter.bounded_by_span);
+        // A level is the same in a part as in the whole; it is no share of it.
+        let gauge = whole.kind == crate::collect::record::RecordKind::Gauge;
+        let meter = meter_of(&whole.key.meter);
+        let bounded = !gauge && meter.is_some_and(|meter| meter.bounded_by_span);
         let span = Span::new(fragment.key.from, fragment.until);
         let around = Span::new(whole.key.from, whole.until);
         let inside = hours(span);

@@ -265,7 +265,7 @@ impl Maker {
     }
 
     fn private_template(&mut self, customer: &CustomerSeed) {
-        let iso = customer.index % 2 == 0;
+        let iso = customer.index.is_multiple_of(2);
         let ids = self.ids();
         let kind = if iso { "rescue" } else { "golden" };
         let from = self.world.start + self.pick(1, 4) * DAY;

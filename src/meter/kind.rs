@@ -107,7 +107,8 @@ pub const METERS: [Meter; 26] = [
     meter("template", Hour, Storage, "image", true),
     meter("iso", Hour, Storage, "image", true),
     meter("snapshot", Hour, Storage, "snapshot", true),
-    meter("security_group", Hour, Network, "security_group", true),
+    // One record for each machine in the group.
+    meter("security_group", Hour, Network, "security_group", false),
     meter("load_balancer", Hour, Network, "load_balancer", true),
     meter("port_forwarding", Hour, Network, "port_forwarding", true),
     meter("network_interface", Hour, Network, "network_interface", false),
@@ -116,7 +117,8 @@ pub const METERS: [Meter; 26] = [
     meter("disk_write_requests", Request, Storage, "disk_io", false),
     meter("disk_read_bytes", Byte, Storage, "disk_io", false),
     meter("disk_write_bytes", Byte, Storage, "disk_io", false),
-    meter("vm_snapshot", Hour, Storage, "snapshot", true),
+    // One record for each volume of the machine.
+    meter("vm_snapshot", Hour, Storage, "snapshot", false),
     meter("volume_secondary", Hour, Storage, "storage", true),
     meter("vm_snapshot_on_primary", Hour, Storage, "snapshot", true),
     meter("backup", Hour, Storage, "backup", true),

@@ -43,7 +43,8 @@ pub fn bars(
     html! {
         figure.chart {
             figcaption { (title) }
-            svg.bars.framed role="img" aria-label=(title) viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) {
+            svg.bars.framed role="img" aria-label=(title)
+                viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) {
                 @if top.is_positive() { (grid(&top, scale)) }
                 (columns(bars, &top))
             }

@@ -220,7 +220,10 @@ fn payment(document: &InvoiceDocument, sheet: &Sheet) -> Markup {
                 @for sentence in &sheet.payment.sentences { p { (sentence) } }
                 @if !sheet.payment.facts.is_empty() {
                     dl.facts {
-                        @for (label, value) in &sheet.payment.facts { dt { (label) } dd { (value) } }
+                        @for (label, value) in &sheet.payment.facts {
+                            dt { (label) }
+                            dd { (value) }
+                        }
                     }
                 }
             }
@@ -238,8 +241,8 @@ fn payment_code(document: &InvoiceDocument, sheet: &Sheet, code: &PaymentCode) -
     }
     html! {
         figure.payment-code {
-            svg role="img" aria-label=(sheet.payment.code_text) viewBox=(format!("0 0 {side} {side}"))
-                width="148" height="148" shape-rendering="crispEdges" {
+            svg role="img" aria-label=(sheet.payment.code_text)
+                viewBox=(format!("0 0 {side} {side}")) width="148" height="148" shape-rendering="crispEdges" {
                 rect width=(side) height=(side) fill="#fff" {}
                 path d=(path) fill="#000" {}
             }

@@ -53,7 +53,10 @@ fn keep_digits(text: &str) -> Cow<'_, str> {
                 let length = bytes[at..].iter().take_while(|b| b"+-.eE0123456789".contains(b));
                 let until = at + length.count();
                 let number = &text[at..until];
-                if number.contains(['.', 'e', 'E']) || number.len() > WHOLE_DIGITS_MAX {
+                let rounded = number.contains(['.', 'e', 'E']) || number.len() > WHOLE_DIGITS_MAX;
+                // What is no number, or no value, stays as it is and is refused as such.
+                let ends = text[until..].trim_start().starts_with([',', ']', '}']);
+                if rounded && ends && serde_json::from_str::<&RawValue>(number).is_ok() {
                     let target = kept.get_or_insert_with(String::new);
                     target.push_str(&text[copied..at]);
                     target.push('"');
@@ -122,10 +125,12 @@ pub fn raw_row(body: &[u8], index: usize) -> Option<String> {
     let all: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&text).ok()?;
     let (_, inner) = all.into_iter().find(|(name, _)| name.ends_with("response"))?;
     let inner: BTreeMap<String, Box<RawValue>> = serde_json::from_str(inner.get()).ok()?;
-    inner.into_values().find_map(|value| {
-        let rows: Vec<Box<RawValue>> = serde_json::from_str(value.get()).ok()?;
-        rows.get(index).map(|row| row.get().to_owned())
-    })
+    let rows = inner
+        .iter()
+        .find(|(name, value)| *name != "uuidList" && value.get().starts_with('['))
+        .map(|(_, value)| value.get())?;
+    let rows: Vec<&RawValue> = serde_json::from_str(rows).ok()?;
+    rows.get(index).map(|row| row.get().to_owned())
 }
 
 /// A field as text: strings as they are, numbers in their own digits, flags as true or false.

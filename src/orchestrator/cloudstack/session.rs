@@ -306,8 +306,9 @@ async fn joined_projects(client: &Client, login: &Opened) -> Answer<Vec<String>>
     Ok(projects)
 }
 
-/// Projects that an account owns: all that can be known of a caller who signed one call only. The answer is filtered here, whatever the server made of the
-/// parameters, so that nobody is shown somebody else's project.
+/// Projects that an account owns: all that can be known of a caller who signed one call only.
+/// The answer is filtered here, whatever the server made of the parameters, so that nobody is
+/// shown somebody else's project.
 async fn owned_projects(client: &Client, account: &str, domain: &str) -> Answer<Vec<String>> {
     let parameters = [("listall", "true"), ("account", account), ("domainid", domain)];
     let rows = client.list(command("listProjects", &parameters)).await?;

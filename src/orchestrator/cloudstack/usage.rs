@@ -1,9 +1,9 @@
 //! Usage records: reading whole windows, and rows into neutral records.
 //!
-//! The stored descriptions are asked for (`oldformat=true`): they never change afterwards, and their
-//! internal numbers tell rows apart that are equal in every field: VPN users of an account, disks
-//! of one size in a machine snapshot, volumes that lost their id by a move to another pool. Names
-//! come from the catalogue then. Pages in the other format are read as well, with what they have.
+//! The stored descriptions are asked for (`oldformat=true`): they never change afterwards, and
+//! their internal numbers tell rows apart that are equal in every field: VPN users of an account,
+//! disks of one size in a machine snapshot, resources that lost their id. Names come from the
+//! catalogue then. Pages in the other format are read as well, with what they have.
 
 use std::time::Duration;
 
@@ -201,9 +201,8 @@ fn parse_row(source: &SourceName, index: usize, row: &Value) -> ParsedRecord {
         (Ok(record), _) => Ok(record),
         (Err(reason), span) => Err(RejectedRecord { owner, meter, span: span.ok(), reason }),
     };
-    let disguise = number.filter(|number| is_of_volume(*number)).map(|number| {
-        let mark = volume_mark(row, number);
-        hash_of(&[&fields_hash(row, Some(number), &DISGUISE), &mark])
+    let disguise = number.filter(|number| stored_mark(*number).is_some()).map(|number| {
+        hash_of(&[&fields_hash(row, Some(number), &DISGUISE), &mark_of(row, number)])
     });
     ParsedRecord { index, additive, disguise, outcome }
 }
@@ -267,11 +266,15 @@ fn resource_of(row: &Value, number: i64) -> String {
     };
     let found = match number {
         13 => field("virtualmachineid"),
-        14 => numbered("vpn_user", "Id:").or_else(|| Some("vpn_user".to_owned())),
+        // The id is lost when the user is deleted, the number never.
+        14 => number_after(row, ", Id:")
+            .map(|id| format!("vpn_user:{id}"))
+            .or_else(|| field("usageid")),
         26 => numbered("volume_secondary", "Volume Id:").or_else(|| field("description")),
         28 => field("virtualmachineid").or_else(|| field("usageid")),
         30 => numbered("network", "network ID:").or_else(|| field("description")),
         31 => numbered("vpc", "VPC ID:").or_else(|| field("description")),
+        unknown if type_of(unknown).is_none() => field("usageid").or_else(|| field("description")),
         _ => field("usageid"),
     };
     found.unwrap_or_else(String::new)
@@ -289,21 +292,34 @@ fn number_after(row: &Value, mark: &str) -> Option<String> {
     Some(digits).filter(|digits| !digits.is_empty())
 }
 
-/// Types whose records lose their id when the volume moves to another pool.
-fn is_of_volume(number: i64) -> bool {
-    matches!(number, 6 | 21..=24)
+/// Where the stored description has the internal number of a resource whose records may lose the
+/// id later: a volume that moves to another pool, a VPN user or rule whose row is deleted for good.
+fn stored_mark(number: i64) -> Option<&'static str> {
+    Some(match number {
+        6 => "Volume Id:",
+        7 => "Template Id:",
+        8 => "ISO Id:",
+        9 => "Snapshot Id:",
+        10 => "Security Group:",
+        11 => "Load Balancing Policy:",
+        12 => "Port Forwarding Rule:",
+        14 => ", Id:",
+        21..=24 => "and Volume:",
+        _ => return None,
+    })
 }
 
-/// What still names a volume when its record has lost the id: the internal number of the stored
-/// description, else the name of the other format.
-fn volume_mark(row: &Value, number: i64) -> String {
-    let (stored, shown) = match number {
-        6 => ("Volume Id:", "Volume usage for "),
-        _ => ("and Volume:", " and volume "),
-    };
-    if let Some(id) = number_after(row, stored) {
+/// What still names a resource when its record has lost the id: the internal number of the stored
+/// description, else the volume's name of the other format.
+fn mark_of(row: &Value, number: i64) -> String {
+    if let Some(id) = stored_mark(number).and_then(|mark| number_after(row, mark)) {
         return id;
     }
+    let shown = match number {
+        6 => "Volume usage for ",
+        21..=24 => " and volume ",
+        _ => return String::new(),
+    };
     let text = description(row);
     let id = json::text(row, "usageid").unwrap_or_else(|| "null".to_owned());
     let rest = text.split_once(shown).map_or("", |(_, rest)| rest);
@@ -343,7 +359,7 @@ const IDENTITY: [&str; 16] = [
     "usagetype",
 ];
 
-/// What a volume's record still has when it has lost its id.
+/// What a record still has when it has lost the resource's id.
 const DISGUISE: [&str; 8] = [
     "zoneid",
     "virtualmachineid",
@@ -358,10 +374,11 @@ const DISGUISE: [&str; 8] = [
 fn identity_of(row: &Value, number: i64) -> String {
     // What tells apart and has no field of its own.
     let hidden = match number {
-        6 | 21..=24 if json::text(row, "usageid").is_none() => Some(volume_mark(row, number)),
+        6..=12 | 21..=24 if json::text(row, "usageid").is_none() => Some(mark_of(row, number)),
         25 => number_after(row, "Volume Id:"),
         28 => backup_offering(row).map(|(_, id)| id),
         30 => number_after(row, "network offering:"),
+        unknown if type_of(unknown).is_none() => Some(description(row)),
         _ => None,
     };
     let mut parts = vec![fields_hash(row, Some(number), &IDENTITY)];

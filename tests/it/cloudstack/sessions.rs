@@ -135,10 +135,11 @@ fn signed_query(changes: &[(&str, Option<&str>)]) -> String {
     let expires = jiff::Timestamp::now().as_second() + 200;
     let expires = jiff::Timestamp::from_second(expires).expect("an instant");
     let expires = expires.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string();
+    let key = format!("APIKEY-REDACTED-alice-{}", "x".repeat(64));
     let mut parameters: sign::Parameters = [
         ("command", "listUsers"),
         ("response", "json"),
-        ("apikey", "APIKEY-REDACTED-alice-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+        ("apikey", &key),
         ("signatureversion", "3"),
         ("expires", &expires),
         ("signature", "lsJ9IIH4547Gol9buDT5RF9ZMHA="),

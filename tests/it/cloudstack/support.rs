@@ -129,7 +129,8 @@ async fn serve(
         Reply::Answer { status, headers, body } => {
             let length = body.len();
             let head = format!(
-                "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n"
+                "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\
+                 Connection: close\r\n{headers}\r\n"
             );
             let _ = stream.write_all(head.as_bytes()).await;
             let _ = stream.write_all(&body).await;

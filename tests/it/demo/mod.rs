@@ -1,1 +1,11 @@
-//! Tests of the simulated cloud.
+//! Tests of the simulated cloud against the recorded answers of a real one, and of the demo.
+
+mod cloud;
+mod defects;
+mod faults;
+mod lists;
+mod seed;
+mod sessions;
+mod signed;
+mod story;
+mod usage;
