@@ -3,11 +3,13 @@
 //! A window may be read again at any time, and the orchestrator may repeat, cut or change it.
 //! Rules, in order: rows that cannot be understood; records without id that were received with
 //! one before; copies; parts; corrections on re-reading; fragments inside a known window; hours
-//! beyond the window; negative quantities; the sum of a resource's hours. What was received first
-//! stays; nothing is added twice; every doubt is a finding.
+//! beyond the window; negative quantities; the sum of a resource's hours; the inventory. What was
+//! received first stays; nothing is added twice; every doubt is a finding, and what the
+//! orchestrator repeated is told by findings that hold nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::inventory::Inventory;
 use crate::collect::record::{Attributes, RecordKey, StoredRecord, UsageRecord, attribute};
 use crate::collect::store::{attribute_set_id, key_json};
 use crate::finding::store::NewFinding;
@@ -19,11 +21,11 @@ use crate::period::Span;
 use crate::store::codec::to_json;
 
 /// Tolerance of findings about hours: one second.
-fn tolerance() -> Exact {
+pub(super) fn tolerance() -> Exact {
     Exact::ratio(1, 3_600)
 }
 
-fn hours(span: Span) -> Exact {
+pub(super) fn hours(span: Span) -> Exact {
     Exact::ratio(i128::from(span.seconds()), 3_600)
 }
 
@@ -40,10 +42,14 @@ pub struct Known<'a> {
     pub window: Span,
     /// Newest revisions stored inside the window, withheld ones too.
     pub records: &'a [StoredRecord],
+    /// Revisions of them that were superseded: their quantities are known, not new.
+    pub superseded: &'a [StoredRecord],
     /// Their attributes, by attribute set.
     pub attributes: &'a BTreeMap<i64, Attributes>,
     /// Disguises of stored records, where the answer holds records without id.
     pub disguises: &'a BTreeMap<RecordKey, String>,
+    /// What the orchestrator says that exists; empty where it does not tell.
+    pub inventory: &'a Inventory,
     pub now: i64,
 }
 
@@ -66,47 +72,65 @@ type Key<'a> = (&'a OwnerRef, &'a str, &'a str, i64, i64, String);
 pub fn decide(known: &Known<'_>, rows: &[Row]) -> Decided {
     let mut work = Work::new(known);
     work.rejected(rows);
-    let grouped = work.group(rows);
-    let factors = repetition(&grouped);
-    let mut fresh: Vec<(StoredRecord, &Attributes)> = Vec::new();
+    let repeated = Repetition::of(rows);
+    let grouped = work.group(rows, &repeated);
+    let mut fresh: Vec<Fresh<'_>> = Vec::new();
     for (key, copies) in &grouped {
-        fresh.extend(work.settle(key, copies, &factors));
+        fresh.extend(work.settle(key, copies, &repeated));
     }
     let fresh = work.fragments(fresh);
-    for (record, attributes) in fresh {
-        work.add(record, attributes);
+    for one in fresh {
+        work.add(one.record, one.of);
     }
     work.sums();
+    work.against_inventory(rows);
+    work.note_repetition(&repeated);
     work.decided
+}
+
+/// A record that was not there before.
+pub(super) struct Fresh<'a> {
+    pub record: StoredRecord,
+    pub of: &'a UsageRecord,
+    /// One of several parts, told apart by their quantities.
+    pub part: bool,
+    /// What the record has in common with one that has lost its id.
+    pub disguise: Option<&'a str>,
+}
+
+/// Where a row of an answer stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    record: &'a UsageRecord,
+    disguise: Option<&'a str>,
+    evidence: i64,
+    index: usize,
 }
 
 /// Rows of one natural key, by quantity.
 struct Copies<'a> {
     additive: bool,
-    by_quantity: BTreeMap<Exact, Vec<(&'a UsageRecord, i64, usize)>>,
+    by_quantity: BTreeMap<&'a Exact, Vec<Place<'a>>>,
 }
 
-struct Work<'a> {
-    known: &'a Known<'a>,
+pub(super) struct Work<'a> {
+    pub known: &'a Known<'a>,
     stored: BTreeMap<Key<'a>, &'a StoredRecord>,
-    decided: Decided,
+    /// Quantities that a key had in any revision.
+    quantities: BTreeMap<Key<'a>, BTreeSet<&'a Exact>>,
+    /// Records of more hours than their window.
+    pub long: Vec<StoredRecord>,
+    pub decided: Decided,
 }
 
 impl<'a> Work<'a> {
     fn new(known: &'a Known<'a>) -> Self {
-        let stored = known
-            .records
-            .iter()
-            .map(|record| {
-                let key = &record.key;
-                let identity = key.identity.clone();
-                (
-                    (&key.owner, &*key.meter, &*key.resource, key.from, record.until, identity),
-                    record,
-                )
-            })
-            .collect();
-        Self { known, stored, decided: Decided::default() }
+        let stored = known.records.iter().map(|record| (key_of(record), record)).collect();
+        let mut quantities: BTreeMap<Key<'a>, BTreeSet<&'a Exact>> = BTreeMap::new();
+        for record in known.records.iter().chain(known.superseded) {
+            quantities.entry(key_of(record)).or_default().insert(&record.quantity);
+        }
+        Self { known, stored, quantities, long: Vec::new(), decided: Decided::default() }
     }
 
     /// Rows that are no records: kept as findings, for their owner if one is known.
@@ -139,27 +163,37 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn find(&mut self, finding: NewFinding) {
+    pub(super) fn find(&mut self, finding: NewFinding) {
         self.decided.findings.push(finding);
     }
 
-    fn group(&mut self, rows: &'a [Row]) -> BTreeMap<Key<'a>, Copies<'a>> {
+    fn group(
+        &mut self,
+        rows: &'a [Row],
+        repeated: &Repetition<'a>,
+    ) -> BTreeMap<Key<'a>, Copies<'a>> {
         let mut grouped: BTreeMap<Key<'a>, Copies<'a>> = BTreeMap::new();
-        let lookup = Disguises::new(self.known, rows);
+        let mut disguises = Disguises::new(self.known, rows, repeated);
         for row in rows {
             let Ok(record) = &row.parsed.outcome else { continue };
-            if let Some(disguise) = &row.parsed.disguise
-                && record.resource.is_empty()
-                && lookup.was_received(record, disguise)
-            {
-                self.decided.duplicates += 1;
-                continue;
-            }
-            let identity = if row.parsed.additive {
+            let identity = match (&row.parsed.disguise, row.parsed.additive) {
+                (Some(disguise), _) if record.resource.is_empty() => {
+                    match disguises.take(record, disguise) {
+                        // Records that lost their id are told apart by a number.
+                        Some(number) => part_identity(record, number),
+                        None => {
+                            self.decided.duplicates += 1;
+                            continue;
+                        }
+                    }
+                }
+                (Some(disguise), _) if disguises.is_claimed(record, disguise) => {
+                    self.decided.duplicates += 1;
+                    continue;
+                }
                 // Parts differ in quantity alone: the quantity is the part's number.
-                part_identity(record)
-            } else {
-                record.identity.clone()
+                (_, true) => part_identity(record, 0),
+                (_, false) => record.identity.clone(),
             };
             let span = record.span;
             let key: Key<'a> =
@@ -168,9 +202,15 @@ impl<'a> Work<'a> {
                 additive: row.parsed.additive,
                 by_quantity: BTreeMap::new(),
             });
-            let place = (record, row.evidence, row.parsed.index);
-            copies.by_quantity.entry(record.quantity.clone()).or_default().push(place);
+            let place = Place {
+                record,
+                disguise: row.parsed.disguise.as_deref(),
+                evidence: row.evidence,
+                index: row.parsed.index,
+            };
+            copies.by_quantity.entry(&record.quantity).or_default().push(place);
         }
+        self.note_lost_ids(&disguises);
         grouped
     }
 
@@ -179,42 +219,44 @@ impl<'a> Work<'a> {
         &mut self,
         key: &Key<'a>,
         copies: &Copies<'a>,
-        factors: &BTreeMap<&'a OwnerRef, usize>,
-    ) -> Option<(StoredRecord, &'a Attributes)> {
+        repeated: &Repetition<'a>,
+    ) -> Option<Fresh<'a>> {
         let rows: usize = copies.by_quantity.values().map(Vec::len).sum();
-        if copies.additive {
-            self.copies_or_parts(key, rows, factors);
-        }
-        let stored = self.stored.get(key).copied();
-        let mut quantities = copies.by_quantity.iter().rev();
-        if let Some(stored) = stored {
+        if let Some(stored) = self.stored.get(key).copied() {
             self.decided.duplicates += u64::try_from(rows).unwrap_or(0);
-            for (quantity, places) in quantities {
-                if *quantity != stored.quantity {
-                    self.changed(stored, quantity, places[0].1);
+            for (quantity, places) in &copies.by_quantity {
+                if !self.quantities.get(key).is_some_and(|known| known.contains(*quantity)) {
+                    self.changed(stored, quantity, places[0].evidence);
                 }
+            }
+            if copies.additive {
+                self.copies_or_parts(stored, rows, repeated);
             }
             return None;
         }
-        // Several quantities of one key in the very first answer: the greatest is kept, so that
-        // the order of rows does not matter, and the others are doubts about it.
-        let (_, places) = quantities.next()?;
-        let (record, evidence, index) = places[0];
+        // Several quantities of one key in the very first answer: the one that was repeated most
+        // was there first; among equals the smallest, so that the order of rows does not matter.
+        let (kept, places) = copies
+            .by_quantity
+            .iter()
+            .max_by_key(|(quantity, places)| (places.len(), std::cmp::Reverse(*quantity)))?;
+        let place = places[0];
         self.decided.duplicates += u64::try_from(rows.saturating_sub(1)).unwrap_or(0);
-        let new = self.stored_of(key, record, evidence, index);
-        for (quantity, places) in quantities {
-            self.changed(&new, quantity, places[0].1);
+        let new = self.stored_of(key, place);
+        for (quantity, places) in &copies.by_quantity {
+            if quantity != kept {
+                self.changed(&new, quantity, places[0].evidence);
+            }
         }
-        Some((new, &record.attributes))
+        if copies.additive {
+            self.copies_or_parts(&new, rows, repeated);
+        }
+        let disguise = place.disguise;
+        Some(Fresh { record: new, of: place.record, part: copies.additive, disguise })
     }
 
-    fn stored_of(
-        &self,
-        key: &Key<'a>,
-        record: &UsageRecord,
-        evidence: i64,
-        index: usize,
-    ) -> StoredRecord {
+    fn stored_of(&self, key: &Key<'a>, place: Place<'_>) -> StoredRecord {
+        let Place { record, evidence, index, .. } = place;
         let json = to_json(&record.attributes);
         StoredRecord {
             key: RecordKey {
@@ -237,33 +279,35 @@ impl<'a> Work<'a> {
 
     /// Equal parts are copies as often as the other records of the owner come; beyond that they
     /// may be parts, which only a person can know.
-    fn copies_or_parts(
-        &mut self,
-        key: &Key<'a>,
-        count: usize,
-        factors: &BTreeMap<&'a OwnerRef, usize>,
-    ) {
-        let factor = factors.get(key.0).copied().unwrap_or(1);
-        if count <= factor {
+    fn copies_or_parts(&mut self, counted: &StoredRecord, rows: usize, repeated: &Repetition<'a>) {
+        let factor = repeated.factor(&counted.key.owner);
+        let parts = rows.div_ceil(factor);
+        if parts < 2 {
             return;
         }
-        let (owner, meter, resource, from, until, identity) = key;
+        let times = i128::try_from(parts).unwrap_or(i128::MAX);
+        let together = counted.quantity.mul_int(times);
+        let proposal = revision(counted, together.clone(), counted.evidence, self.known.now);
+        let key = &counted.key;
         self.find(NewFinding {
             rule: "copy_or_part",
-            owner: OwnerRef::clone(owner),
-            meter: (*meter).to_owned(),
-            resource: (*resource).to_owned(),
-            span: Span::new(*from, *until),
-            record_key: None,
+            owner: key.owner.clone(),
+            meter: key.meter.clone(),
+            resource: key.resource.clone(),
+            span: Span::new(key.from, counted.until),
+            record_key: Some(key_json(key)),
             withholds: false,
             repaired: false,
-            proposal: None,
+            proposal: Some(proposal_json(&proposal)),
             message: format!(
-                "{count} equal records where others of this window come {factor} times: one is \
-                 counted; equal parts cannot be told from copies"
+                "{rows} equal records of {} h where others of this window come {factor} times: \
+                 one is counted; equal parts cannot be told from copies",
+                counted.quantity.to_text_rounded(6)
             ),
-            detail: serde_json::json!({ "count": count, "repeated": factor }),
-            fingerprint: format!("copy_or_part|{owner}|{meter}|{resource}|{from}|{identity}"),
+            detail: serde_json::json!({
+                "count": rows, "repeated": factor, "first": counted.quantity, "later": together,
+            }),
+            fingerprint: format!("copy_or_part|{}", fingerprint(key)),
         });
     }
 
@@ -290,93 +334,9 @@ impl<'a> Work<'a> {
         });
     }
 
-    /// Takes out records that lie inside another one of the same resource and identity.
-    fn fragments(
-        &mut self,
-        fresh: Vec<(StoredRecord, &'a Attributes)>,
-    ) -> Vec<(StoredRecord, &'a Attributes)> {
-        let mut wholes: BTreeMap<(OwnerRef, String, String, String), Vec<StoredRecord>> =
-            BTreeMap::new();
-        let all = self.known.records.iter().chain(fresh.iter().map(|(record, _)| record));
-        for record in all {
-            wholes.entry(resource_key(record)).or_default().push(record.clone());
-        }
-        let mut kept = Vec::new();
-        for (record, attributes) in fresh {
-            let span = Span::new(record.key.from, record.until);
-            let around = wholes.get(&resource_key(&record)).and_then(|wholes| {
-                wholes.iter().find(|whole| {
-                    let around = Span::new(whole.key.from, whole.until);
-                    around != span && around.from <= span.from && span.until <= around.until
-                })
-            });
-            match around.cloned() {
-                Some(whole) => self.fragment(&whole, &record),
-                None => kept.push((record, attributes)),
-            }
-        }
-        kept
-    }
-
-    /// A fragment is never added. Where it contradicts the record around it, the corrected
-    /// quantity (all − overlap + fragment) is proposed.
-    fn fragment(&mut self, whole: &StoredRecord, fragment: &StoredRecord) {
-        // A level is the same in a part as in the whole; it is no share of it.
-        let gauge = whole.kind == crate::collect::record::RecordKind::Gauge;
-        let meter = meter_of(&whole.key.meter);
-        let bounded = !gauge && meter.is_some_and(|meter| meter.bounded_by_span);
-        let span = Span::new(fragment.key.from, fragment.until);
-        let around = Span::new(whole.key.from, whole.until);
-        let inside = hours(span);
-        let (least, most) = if bounded {
-            let outside = hours(around).minus(&inside);
-            (whole.quantity.minus(&outside).max(Exact::ZERO), whole.quantity.clone().min(inside))
-        } else {
-            (Exact::ZERO, whole.quantity.clone())
-        };
-        let agrees = fragment.quantity >= least.minus(&tolerance())
-            && fragment.quantity <= most.plus(&tolerance());
-        if agrees {
-            self.decided.duplicates += 1;
-            return;
-        }
-        self.decided.quarantined += 1;
-        let corrected = whole.quantity.minus(&most).plus(&fragment.quantity);
-        let proposal = revision(whole, corrected.clone(), fragment.evidence, self.known.now);
-        let key = &whole.key;
-        self.find(NewFinding {
-            rule: "fragment",
-            owner: key.owner.clone(),
-            meter: key.meter.clone(),
-            resource: key.resource.clone(),
-            span,
-            record_key: Some(key_json(key)),
-            withholds: false,
-            repaired: false,
-            proposal: bounded.then(|| proposal_json(&proposal)),
-            message: format!(
-                "a part of the window was reported again with {}: the window then has {}, not {}",
-                fragment.quantity.to_text_rounded(6),
-                corrected.to_text_rounded(6),
-                whole.quantity.to_text_rounded(6),
-            ),
-            detail: serde_json::json!({
-                "reported": whole.quantity, "fragment": fragment.quantity,
-                "corrected": corrected, "evidence": fragment.evidence,
-            }),
-            fingerprint: format!(
-                "fragment|{}|{}|{}|{}",
-                fingerprint(key),
-                span.from,
-                span.until,
-                fragment.quantity
-            ),
-        });
-    }
-
     /// Adds a record, withheld where it cannot be true.
-    fn add(&mut self, record: StoredRecord, attributes: &Attributes) {
-        let json = to_json(attributes);
+    fn add(&mut self, record: StoredRecord, of: &UsageRecord) {
+        let json = to_json(&of.attributes);
         let (id, hash) = attribute_set_id(&json);
         self.decided.attribute_sets.insert(id, (hash, json));
         let span = Span::new(record.key.from, record.until);
@@ -386,17 +346,35 @@ impl<'a> Work<'a> {
             let message = format!("a negative quantity: {}", record.quantity);
             self.withhold("negative", &record, message);
         } else if bounded && !gauge && record.quantity > hours(span).plus(&tolerance()) {
-            let message = format!(
-                "{} h in a window of {} h: two resources may have been merged into one record",
-                record.quantity.to_text_rounded(6),
-                hours(span).to_text_rounded(6)
-            );
-            self.withhold("longer_than_window", &record, message);
+            // Which resource was merged into it is told at the end, when all records are known.
+            self.long.push(record.clone());
+        }
+        if meter_of(&record.key.meter).is_none() {
+            self.unknown_meter(&record);
         }
         self.decided.records.push(record);
     }
 
-    fn withhold(&mut self, rule: &'static str, record: &StoredRecord, message: String) {
+    /// A meter that this version does not know: its records are kept, and have no price.
+    fn unknown_meter(&mut self, record: &StoredRecord) {
+        let key = &record.key;
+        self.find(NewFinding {
+            rule: "unknown_meter",
+            owner: key.owner.clone(),
+            meter: key.meter.clone(),
+            resource: String::new(),
+            span: Span::new(key.from, record.until),
+            record_key: Some(key_json(key)),
+            withholds: false,
+            repaired: true,
+            proposal: None,
+            message: format!("{} is no meter that Billow knows: price it by this name", key.meter),
+            detail: serde_json::json!({ "quantity": record.quantity }),
+            fingerprint: format!("unknown_meter|{}|{}", key.owner, key.meter),
+        });
+    }
+
+    pub(super) fn withhold(&mut self, rule: &'static str, record: &StoredRecord, message: String) {
         self.decided.quarantined += 1;
         let key = &record.key;
         self.find(NewFinding {
@@ -471,10 +449,17 @@ impl<'a> Work<'a> {
     fn overlap(&mut self, records: &[StoredRecord], total: &Exact, span: Span) {
         let meter = meter_of(&records[0].key.meter);
         let bounded = meter.is_some_and(|meter| meter.bounded_by_span);
-        let additive = ["network", "vpc", "vpn_user"].contains(&records[0].key.meter.as_str());
+        // One resource id covers several of these at once: a group's machines, a snapshot's
+        // volumes, an image's zones.
+        let shared = ["security_group", "vm_snapshot", "template", "iso"]
+            .contains(&records[0].key.meter.as_str())
+            || records[0].key.resource.is_empty();
         let gauge = records[0].kind == crate::collect::record::RecordKind::Gauge;
         let limit = hours(span).plus(&tolerance());
-        if !bounded || additive || gauge || records.len() < 2 || *total <= limit {
+        if !bounded || shared || gauge || records.len() < 2 || *total <= limit {
+            return;
+        }
+        if records.iter().any(|record| self.long.iter().any(|long| long.key == record.key)) {
             return;
         }
         // The smallest one is held: what stands is what certainly was used.
@@ -520,71 +505,169 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Which records without id were received with one.
-struct Disguises {
-    known: BTreeMap<(String, i64, i64, Exact), ()>,
+/// Which records without id were received with one, or the other way round: by what both still
+/// have in common.
+pub(super) struct Disguises<'a> {
+    /// For each disguise: records that no known id accounts for, of which so many were taken.
+    unaccounted: BTreeMap<Disguise<'a>, (usize, usize)>,
+    /// Ids of records that were received without one before.
+    claimed: BTreeMap<Disguise<'a>, BTreeSet<&'a str>>,
+    /// Rows without id whose record is known with it.
+    pub lost: Vec<&'a UsageRecord>,
 }
 
-impl Disguises {
-    fn new(known: &Known<'_>, rows: &[Row]) -> Self {
-        let mut found = BTreeMap::new();
+type Disguise<'a> = (&'a OwnerRef, &'a str, i64, i64, &'a Exact);
+
+/// What is known of one disguise.
+#[derive(Default)]
+struct Alike<'a> {
+    rows: usize,
+    /// Ids stored before.
+    stored: BTreeSet<&'a str>,
+    /// Ids in the answer.
+    present: BTreeSet<&'a str>,
+    /// Records stored without id.
+    nameless: usize,
+}
+
+impl<'a> Disguises<'a> {
+    fn new(known: &Known<'a>, rows: &'a [Row], repeated: &Repetition<'a>) -> Self {
+        let mut all =
+            Self { unaccounted: BTreeMap::new(), claimed: BTreeMap::new(), lost: Vec::new() };
+        let lost =
+            |row: &Row| row.parsed.outcome.as_ref().is_ok_and(|record| record.resource.is_empty());
+        if known.disguises.is_empty() && !rows.iter().any(lost) {
+            return all;
+        }
+        for (key, alike) in Self::count(known, rows) {
+            let records = alike.rows.div_ceil(repeated.factor(key.0));
+            let named = alike.stored.union(&alike.present).count();
+            let unaccounted = records.saturating_sub(named);
+            let claims = alike.nameless.saturating_sub(unaccounted);
+            let fresh = alike.present.difference(&alike.stored).take(claims).copied();
+            all.claimed.insert(key, fresh.collect());
+            all.unaccounted.insert(key, (unaccounted, 0));
+        }
+        all
+    }
+
+    fn count(known: &Known<'a>, rows: &'a [Row]) -> BTreeMap<Disguise<'a>, Alike<'a>> {
+        let mut counted: BTreeMap<Disguise<'a>, Alike<'a>> = BTreeMap::new();
         for record in known.records {
-            if let Some(disguise) = known.disguises.get(&record.key) {
-                let key =
-                    (disguise.clone(), record.key.from, record.until, record.quantity.clone());
-                found.insert(key, ());
+            let Some(disguise) = known.disguises.get(&record.key) else { continue };
+            let key = &record.key;
+            let alike = (&key.owner, disguise.as_str(), key.from, record.until, &record.quantity);
+            let alike = counted.entry(alike).or_default();
+            if key.resource.is_empty() {
+                alike.nameless += 1;
+            } else {
+                alike.stored.insert(&key.resource);
             }
         }
         for row in rows {
-            if let (Ok(record), Some(disguise)) = (&row.parsed.outcome, &row.parsed.disguise)
-                && !record.resource.is_empty()
-            {
-                let span = record.span;
-                let key = (disguise.clone(), span.from, span.until, record.quantity.clone());
-                found.insert(key, ());
+            let (Ok(record), Some(disguise)) = (&row.parsed.outcome, &row.parsed.disguise) else {
+                continue;
+            };
+            let alike = counted.entry(Self::key(record, disguise)).or_default();
+            alike.rows += 1;
+            if !record.resource.is_empty() {
+                alike.present.insert(&record.resource);
             }
         }
-        Self { known: found }
+        counted
     }
 
-    fn was_received(&self, record: &UsageRecord, disguise: &str) -> bool {
+    fn key(record: &'a UsageRecord, disguise: &'a str) -> Disguise<'a> {
         let span = record.span;
-        self.known.contains_key(&(
-            disguise.to_owned(),
-            span.from,
-            span.until,
-            record.quantity.clone(),
-        ))
+        (&record.owner, disguise, span.from, span.until, &record.quantity)
+    }
+
+    /// Whether a row with an id was received without it before.
+    fn is_claimed(&self, record: &'a UsageRecord, disguise: &'a str) -> bool {
+        let claimed = self.claimed.get(&Self::key(record, disguise));
+        claimed.is_some_and(|ids| ids.contains(record.resource.as_str()))
+    }
+
+    /// The number of a record without id that is known by none; `None` for one that is.
+    fn take(&mut self, record: &'a UsageRecord, disguise: &'a str) -> Option<usize> {
+        let (free, taken) = self.unaccounted.get_mut(&Self::key(record, disguise))?;
+        if taken < free {
+            *taken += 1;
+            return Some(*taken);
+        }
+        self.lost.push(record);
+        None
     }
 }
 
-/// How often the records of each owner come in one answer: the least count over its records.
-fn repetition<'a>(grouped: &BTreeMap<Key<'a>, Copies<'a>>) -> BTreeMap<&'a OwnerRef, usize> {
-    let mut factors: BTreeMap<&OwnerRef, usize> = BTreeMap::new();
-    for (key, copies) in grouped.iter().filter(|(_, copies)| !copies.additive) {
-        let count = copies.by_quantity.values().map(Vec::len).max().unwrap_or(1);
-        let factor = factors.entry(key.0).or_insert(count);
-        *factor = (*factor).max(count);
-    }
-    factors
+/// How often the records of each owner come in one answer.
+pub(super) struct Repetition<'a> {
+    by_owner: BTreeMap<&'a OwnerRef, usize>,
+    pub all: usize,
 }
 
-fn part_identity(record: &UsageRecord) -> String {
-    let text = format!("{}|{}", record.identity, record.quantity);
+impl<'a> Repetition<'a> {
+    /// The count that most records share; records that may be parts do not tell.
+    fn of(rows: &'a [Row]) -> Self {
+        type Plain<'a> = (&'a OwnerRef, &'a str, &'a str, Span, &'a str, &'a Exact);
+        let mut counts: BTreeMap<Plain<'a>, usize> = BTreeMap::new();
+        for row in rows {
+            let Ok(record) = &row.parsed.outcome else { continue };
+            if row.parsed.additive || record.resource.is_empty() {
+                continue;
+            }
+            let key = (
+                &record.owner,
+                record.meter.as_str(),
+                record.resource.as_str(),
+                record.span,
+                record.identity.as_str(),
+                &record.quantity,
+            );
+            *counts.entry(key).or_default() += 1;
+        }
+        let mut owners: BTreeMap<&OwnerRef, BTreeMap<usize, usize>> = BTreeMap::new();
+        let mut all: BTreeMap<usize, usize> = BTreeMap::new();
+        for (key, count) in counts {
+            *owners.entry(key.0).or_default().entry(count).or_default() += 1;
+            *all.entry(count).or_default() += 1;
+        }
+        let commonest = |counts: &BTreeMap<usize, usize>| {
+            counts.iter().max_by_key(|(_, often)| **often).map_or(1, |(count, _)| *count)
+        };
+        let by_owner = owners.iter().map(|(owner, counts)| (*owner, commonest(counts))).collect();
+        Self { by_owner, all: commonest(&all) }
+    }
+
+    fn factor(&self, owner: &OwnerRef) -> usize {
+        self.by_owner.get(owner).copied().unwrap_or(self.all).max(1)
+    }
+}
+
+fn part_identity(record: &UsageRecord, number: usize) -> String {
+    let text = match number {
+        0 => format!("{}|{}", record.identity, record.quantity),
+        number => format!("{}|{}|{number}", record.identity, record.quantity),
+    };
     attribute_set_id(&text).1.chars().take(32).collect()
 }
 
-fn resource_key(record: &StoredRecord) -> (OwnerRef, String, String, String) {
+fn key_of(record: &StoredRecord) -> Key<'_> {
     let key = &record.key;
-    (key.owner.clone(), key.meter.clone(), key.resource.clone(), key.identity.clone())
+    (&key.owner, &key.meter, &key.resource, key.from, record.until, key.identity.clone())
 }
 
-fn revision(stored: &StoredRecord, quantity: Exact, evidence: i64, now: i64) -> StoredRecord {
+pub(super) fn revision(
+    stored: &StoredRecord,
+    quantity: Exact,
+    evidence: i64,
+    now: i64,
+) -> StoredRecord {
     let key = RecordKey { revision: stored.key.revision + 1, ..stored.key.clone() };
     StoredRecord { key, quantity, evidence, recorded_at: now, ..stored.clone() }
 }
 
-fn fingerprint(key: &RecordKey) -> String {
+pub(super) fn fingerprint(key: &RecordKey) -> String {
     format!("{}|{}|{}|{}|{}", key.owner, key.meter, key.resource, key.from, key.identity)
 }
 
@@ -600,7 +683,7 @@ pub struct Proposal {
     pub evidence_index: i64,
 }
 
-fn proposal_json(record: &StoredRecord) -> String {
+pub(super) fn proposal_json(record: &StoredRecord) -> String {
     to_json(&Proposal {
         key: record.key.clone(),
         kind: record.kind,

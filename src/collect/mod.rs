@@ -4,6 +4,8 @@
 //! watermark are one transaction; reading anything again adds nothing that was there.
 
 pub mod decide;
+mod fragment;
+pub mod inventory;
 pub mod job;
 pub mod record;
 pub mod store;

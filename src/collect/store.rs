@@ -62,6 +62,23 @@ pub async fn load_all_records(
     span: Span,
     known_at: i64,
 ) -> Result<Vec<StoredRecord>, StoreError> {
+    let mut records: Vec<StoredRecord> = Vec::new();
+    for record in load_revisions(conn, owner, span, known_at).await? {
+        match records.last_mut() {
+            Some(last) if same_key(&last.key, &record.key) => *last = record,
+            Some(_) | None => records.push(record),
+        }
+    }
+    Ok(records)
+}
+
+/// Every revision of an owner's records that touch `span`, ascending by key.
+pub async fn load_revisions(
+    conn: &mut Conn,
+    owner: &OwnerRef,
+    span: Span,
+    known_at: i64,
+) -> Result<Vec<StoredRecord>, StoreError> {
     let sql = "SELECT span_from, meter, resource, identity, revision, span_until, kind, quantity, \
                attribute_set, evidence, evidence_index, recorded_at FROM usage_record \
                WHERE source = $1 AND owner = $2 AND span_from >= $3 AND span_from < $4 \
@@ -77,18 +94,30 @@ pub async fn load_all_records(
         .bind(span.from)
         .bind(span.from)
         .bind(known_at);
-    let mut records: Vec<StoredRecord> = Vec::new();
-    for row in conn.fetch_all(query).await? {
-        let record = record_row(owner, &row)?;
-        match records.last_mut() {
-            Some(last) if same_key(&last.key, &record.key) => *last = record,
-            Some(_) | None => records.push(record),
-        }
-    }
-    Ok(records)
+    let rows = conn.fetch_all(query).await?;
+    rows.iter().map(|row| record_row(owner, row)).collect()
 }
 
-fn same_key(a: &RecordKey, b: &RecordKey) -> bool {
+/// The newest revision stored under a key, if there is any.
+pub async fn load_newest_revision(
+    conn: &mut Conn,
+    key: &RecordKey,
+) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT revision FROM usage_record WHERE source = $1 AND owner = $2 \
+               AND span_from = $3 AND meter = $4 AND resource = $5 AND identity = $6 \
+               ORDER BY revision DESC LIMIT 1";
+    let query = sqlx::query(sql)
+        .bind(key.owner.source.0.clone())
+        .bind(key.owner.id.clone())
+        .bind(key.from)
+        .bind(key.meter.clone())
+        .bind(key.resource.clone())
+        .bind(key.identity.clone());
+    conn.fetch_optional(query).await?.map(|row| Ok(row.try_get(0)?)).transpose()
+}
+
+/// Whether two keys differ in the revision alone.
+pub fn same_key(a: &RecordKey, b: &RecordKey) -> bool {
     (a.from, &a.meter, &a.resource, &a.identity) == (b.from, &b.meter, &b.resource, &b.identity)
 }
 

@@ -7,7 +7,7 @@ use super::{Finding, FindingState};
 use crate::app::App;
 use crate::audit;
 use crate::collect::decide::Proposal;
-use crate::collect::store::save_records;
+use crate::collect::store::{load_newest_revision, save_records};
 use crate::customer::store::{AsOf, load_customer_of_owner};
 use crate::ids::{FindingId, IdMaker};
 use crate::store::Conn;
@@ -69,7 +69,12 @@ pub async fn decide_in(
     if let (Decision::Release, Some(text)) = (decision, &proposal) {
         let at = At { table: "finding", id: id.as_str(), column: "proposal" };
         let proposal: Proposal = at.json(text)?;
-        save_records(tx, app.db.engine(), &[proposal.into_record(now)]).await?;
+        let mut record = proposal.into_record(now);
+        // Another finding about the same record may have been released before this one.
+        let newest = load_newest_revision(tx, &record.key).await?;
+        record.key.revision = newest.map_or(0, |newest| newest + 1);
+        let saved = save_records(tx, app.db.engine(), &[record]).await?;
+        anyhow::ensure!(saved == 1, "finding {id}: its record changed meanwhile; decide again");
     }
     let as_of = AsOf { at: finding.span.from, known_at: now };
     let customer = load_customer_of_owner(tx, &finding.owner, as_of).await?;

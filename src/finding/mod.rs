@@ -1,6 +1,5 @@
 //! Doubts about records and gaps: rules (PURE), states and decisions.
 
-pub mod audit;
 pub mod decision;
 pub mod store;
 

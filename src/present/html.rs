@@ -242,7 +242,8 @@ fn payment_code(document: &InvoiceDocument, sheet: &Sheet, code: &PaymentCode) -
     html! {
         figure.payment-code {
             svg role="img" aria-label=(sheet.payment.code_text)
-                viewBox=(format!("0 0 {side} {side}")) width="148" height="148" shape-rendering="crispEdges" {
+                viewBox=(format!("0 0 {side} {side}")) width="148" height="148"
+                shape-rendering="crispEdges" {
                 rect width=(side) height=(side) fill="#fff" {}
                 path d=(path) fill="#000" {}
             }

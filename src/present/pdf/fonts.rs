@@ -82,7 +82,6 @@ impl<'a> Faces<'a> {
         &self.faces[face]
     }
 
-
     /// The first face that has a character. Fallback faces have one weight.
     pub fn find(&self, c: char, bold: bool) -> Option<usize> {
         let first = if bold { FACE_BOLD } else { FACE_REGULAR };

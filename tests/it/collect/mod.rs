@@ -1,1 +1,5 @@
-//! Tests of collecting, findings, import.
+//! Tests of collecting, findings, import and reconciliation.
+
+mod recorded;
+mod rules;
+mod world;
