@@ -65,6 +65,8 @@ async fn killed_at_any_point_and_started_again() {
         let verb = if kill % 2 == 0 { "run" } else { "issue" };
         let mut child = billow(&config, verb).spawn().expect("start billow");
         // Not a wait for something: the moment of the kill is the test's input.
+        // The wait is the test: the program is killed at a random moment of its work.
+        #[expect(clippy::disallowed_methods, reason = "a random moment is what is wanted")]
         std::thread::sleep(Duration::from_millis(random.random_range(5..250)));
         child.kill().expect("kill");
         child.wait().expect("reap");

@@ -129,6 +129,7 @@ impl Shop {
         self.used_by(1, meter, resource, span, quantity, &[]).await;
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one row of a table test")]
     pub async fn used_by(
         &self,
         number: usize,

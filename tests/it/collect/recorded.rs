@@ -203,7 +203,8 @@ on_both_engines! {
             of.map(|record| record.quantity.clone()).collect::<Vec<Exact>>()
         };
         assert_eq!(hours(&world.billable(&owners).await), ["23.84".parse::<Exact>().expect("")]);
-        decide(&world.app, &web1.id, Decision::Release, "the stop was seen").await.expect("release");
+        let reason = "the stop was seen";
+        decide(&world.app, &web1.id, Decision::Release, reason).await.expect("release");
         assert_eq!(hours(&world.billable(&owners).await), ["21.84".parse::<Exact>().expect("")]);
         // Reading all of it again, in other pages, neither adds nor doubts again.
         let count = world.open().await;

@@ -323,7 +323,8 @@ on_both_engines! {
             from: Some(seconds("2026-11-19T00:00:00Z")),
             until: Some(seconds("2026-11-19T12:00:00Z")),
         };
-        let report = collect(&world.app, world.source.as_ref(), again, &|_| {}).await.expect("span");
+        let source = world.source.as_ref();
+        let report = collect(&world.app, source, again, &|_| {}).await.expect("span");
         assert_eq!(report.windows, 0, "half a window is none");
         assert_eq!(report.collected_until, seconds("2026-11-22T00:00:00Z"));
     }

@@ -124,7 +124,7 @@ async fn the_month_says_what_is_missing_and_in_doubt() {
     let token = app.token("anna").await;
     let page = app.get(&token, "/billing?lang=en").await.body;
     // Dates hold together by spaces that do not break.
-    let page = page.replace('\u{a0}', " ").replace('\u{202f}', " ");
+    let page = page.replace(['\u{a0}', '\u{202f}'], " ");
     assert!(
         page.contains("Usage collected until") && page.contains("14 Oct 2026, 22:00 UTC"),
         "{page}"
