@@ -200,8 +200,7 @@ pub fn category_key(key: &str, language: Language) -> String {
 
 /// A meter's name; a meter that is not built in keeps its code.
 pub fn meter(code: &str, language: Language) -> String {
-    let id = format!("meter-{code}");
-    if has(language, &id) { text(language, &id) } else { code.to_owned() }
+    crate::bill::texts::meter(language, code)
 }
 
 /// A unit's name in the form that `quantity` asks for; an unknown unit keeps its code.
@@ -218,27 +217,12 @@ pub fn unit(code: &str, quantity: &Exact, language: Language) -> String {
     text_with(language, &id, &[("count", if one { "one" } else { "other" })])
 }
 
-/// A line's quantity as it is printed: months where the price is per month and the quantity is
-/// kept in hours of `base`.
-pub fn shown_quantity(line: &Line) -> Exact {
-    let monthly = line.unit == "month" || line.unit.ends_with("_month");
-    if monthly && line.base != Exact::ONE {
-        // A base of zero cannot be divided by; the kept quantity then stands as it is.
-        return line.quantity.divided_by(&line.base).unwrap_or_else(|| line.quantity.clone());
-    }
-    line.quantity.clone()
-}
-
-/// A line's unit price as it is printed, with its base where that is not one unit:
-/// `0.40 per 1,000`.
-pub fn shown_price(line: &Line, currency: Currency, language: Language) -> String {
-    let price = price(&line.price, currency, language);
-    let monthly = line.unit == "month" || line.unit.ends_with("_month");
-    if monthly || line.base == Exact::ONE {
-        return price;
-    }
-    let base = quantity(&line.base, language);
-    text_with(language, "price-for", &[("price", &price), ("base", &base)])
+/// What a line's price is for, where that is not one unit: `per 744`.
+pub fn price_base(line: &Line, language: Language) -> Option<String> {
+    (line.base != Exact::ONE).then(|| {
+        let base = quantity(&line.base, language);
+        text_with(language, "price-for", &[("base", &base)])
+    })
 }
 
 fn tax_code(category: TaxCategory) -> &'static str {

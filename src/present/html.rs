@@ -151,7 +151,10 @@ fn line_row(language: Language, row: &Row, line_link: Option<&dyn Fn(u32) -> Str
                 @for detail in &row.details { br; small dir="auto" { (detail) } }
             }
             td.number { (row.quantity) " " span.unit { (row.unit) } }
-            td.number { (row.price) }
+            td.number {
+                (row.price)
+                @if let Some(base) = &row.price_base { br; span.unit { (base) } }
+            }
             td.number { (row.tax) }
             td.number {
                 @match line_link {

@@ -10,7 +10,6 @@ use crate::money::Money;
 
 /// A document's texts.
 pub struct Sheet {
-    pub title: String,
     pub full_title: String,
     pub draft_note: Option<String>,
     pub buyer: Vec<String>,
@@ -40,6 +39,8 @@ pub struct Row {
     pub quantity: String,
     pub unit: String,
     pub price: String,
+    /// What the price is for, where that is not one unit.
+    pub price_base: Option<String>,
     pub tax: String,
     pub net: String,
     pub net_minor: i64,
@@ -64,6 +65,7 @@ pub struct BreakdownRow {
     pub label: String,
     pub amount: String,
     pub share: String,
+    pub net_minor: i64,
 }
 
 /// How to pay.
@@ -79,7 +81,6 @@ impl Sheet {
     pub fn of(document: &InvoiceDocument, contact: Option<&Contact>) -> Self {
         let language = document.language;
         Self {
-            title: format::title(document),
             full_title: format::full_title(document),
             draft_note: document.number.is_none().then(|| text(language, "draft-note")),
             buyer: buyer_lines(document, contact),
@@ -167,14 +168,14 @@ fn groups(document: &InvoiceDocument) -> Vec<Group> {
 
 fn row(document: &InvoiceDocument, line: &Line) -> Row {
     let (language, currency) = (document.language, document.currency);
-    let quantity = format::shown_quantity(line);
     Row {
         number: line.number,
         text: line.text.clone(),
         details: details(document, line),
-        unit: format::unit(&line.unit, &quantity, language),
-        quantity: format::quantity(&quantity, language),
-        price: format::shown_price(line, currency, language),
+        unit: format::unit(&line.unit, &line.quantity, language),
+        quantity: format::quantity(&line.quantity, language),
+        price: format::price(&line.price, currency, language),
+        price_base: format::price_base(line, language),
         tax: format::tax_short(&line.tax, language),
         net: format::amount(line.net_minor, currency, language),
         net_minor: line.net_minor,
@@ -269,6 +270,7 @@ fn breakdowns(document: &InvoiceDocument) -> Vec<Breakdown> {
             label: label(entry),
             amount: format::amount(entry.net_minor, document.currency, language),
             share: format::share(entry.net_minor, document.net_minor, language),
+            net_minor: entry.net_minor,
         });
         breakdowns.push(Breakdown { title: text(language, id), rows: rows.collect() });
     };

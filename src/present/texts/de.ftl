@@ -42,7 +42,7 @@ column-project = Projekt
 column-meter = Nutzung
 column-line = Position
 column-name = Name
-price-for = { $price } je { $base }
+price-for = je { $base }
 
 lines = Positionen
 subtotal = Zwischensumme { $group }
@@ -108,54 +108,81 @@ page-of = Seite { $page } von { $pages }
 why = Warum dieser Betrag?
 footer = Rechtliche Angaben
 
-unit-hour = { $count -> [one] Stunde *[other] Stunden }
-unit-month = { $count -> [one] Monat *[other] Monate }
-unit-vcpu_hour = { $count -> [one] vCPU-Stunde *[other] vCPU-Stunden }
-unit-vcpu_month = { $count -> [one] vCPU-Monat *[other] vCPU-Monate }
-unit-ram_gib_hour = { $count -> [one] GiB-RAM-Stunde *[other] GiB-RAM-Stunden }
-unit-ram_gib_month = { $count -> [one] GiB-RAM-Monat *[other] GiB-RAM-Monate }
-unit-gpu_hour = { $count -> [one] GPU-Stunde *[other] GPU-Stunden }
-unit-gpu_month = { $count -> [one] GPU-Monat *[other] GPU-Monate }
-unit-gib_hour = { $count -> [one] GiB-Stunde *[other] GiB-Stunden }
-unit-gib_month = { $count -> [one] GiB-Monat *[other] GiB-Monate }
-unit-gb_hour = { $count -> [one] GB-Stunde *[other] GB-Stunden }
-unit-gb_month = { $count -> [one] GB-Monat *[other] GB-Monate }
-unit-iops_hour = { $count -> [one] IOPS-Stunde *[other] IOPS-Stunden }
-unit-iops_month = { $count -> [one] IOPS-Monat *[other] IOPS-Monate }
-unit-piece_hour = { $count -> [one] Stück-Stunde *[other] Stück-Stunden }
-unit-piece_month = { $count -> [one] Stück-Monat *[other] Stück-Monate }
+unit-hour = { $count ->
+    [one] Stunde
+   *[other] Stunden
+}
+unit-month = { $count ->
+    [one] Monat
+   *[other] Monate
+}
+unit-vcpu_hour = { $count ->
+    [one] vCPU-Stunde
+   *[other] vCPU-Stunden
+}
+unit-vcpu_month = { $count ->
+    [one] vCPU-Monat
+   *[other] vCPU-Monate
+}
+unit-ram_gib_hour = { $count ->
+    [one] GiB-RAM-Stunde
+   *[other] GiB-RAM-Stunden
+}
+unit-ram_gib_month = { $count ->
+    [one] GiB-RAM-Monat
+   *[other] GiB-RAM-Monate
+}
+unit-gpu_hour = { $count ->
+    [one] GPU-Stunde
+   *[other] GPU-Stunden
+}
+unit-gpu_month = { $count ->
+    [one] GPU-Monat
+   *[other] GPU-Monate
+}
+unit-gib_hour = { $count ->
+    [one] GiB-Stunde
+   *[other] GiB-Stunden
+}
+unit-gib_month = { $count ->
+    [one] GiB-Monat
+   *[other] GiB-Monate
+}
+unit-gb_hour = { $count ->
+    [one] GB-Stunde
+   *[other] GB-Stunden
+}
+unit-gb_month = { $count ->
+    [one] GB-Monat
+   *[other] GB-Monate
+}
+unit-iops_hour = { $count ->
+    [one] IOPS-Stunde
+   *[other] IOPS-Stunden
+}
+unit-iops_month = { $count ->
+    [one] IOPS-Monat
+   *[other] IOPS-Monate
+}
+unit-piece_hour = { $count ->
+    [one] Stück-Stunde
+   *[other] Stück-Stunden
+}
+unit-piece_month = { $count ->
+    [one] Stück-Monat
+   *[other] Stück-Monate
+}
 unit-gib = GiB
 unit-gb = GB
-unit-request = { $count -> [one] Anfrage *[other] Anfragen }
+unit-request = { $count ->
+    [one] Anfrage
+   *[other] Anfragen
+}
 unit-piece = Stück
-unit-package = { $count -> [one] Paket *[other] Pakete }
-
-meter-vm_running = Laufende Maschine
-meter-vm_allocated = Zugeteilte Maschine
-meter-vm_stopped = Gestoppte Maschine
-meter-ip_address = IP-Adresse
-meter-network_sent = Gesendeter Verkehr
-meter-network_received = Empfangener Verkehr
-meter-volume = Volume
-meter-template = Vorlage
-meter-iso = ISO-Abbild
-meter-snapshot = Snapshot
-meter-security_group = Sicherheitsgruppe
-meter-load_balancer = Lastverteiler
-meter-port_forwarding = Portweiterleitung
-meter-network_interface = Netzwerkkarte
-meter-vpn_user = VPN-Benutzer
-meter-disk_read_requests = Lesezugriffe
-meter-disk_write_requests = Schreibzugriffe
-meter-disk_read_bytes = Gelesene Bytes
-meter-disk_write_bytes = Geschriebene Bytes
-meter-vm_snapshot = Maschinen-Snapshot
-meter-volume_secondary = Volume auf Sekundärspeicher
-meter-vm_snapshot_on_primary = Maschinen-Snapshot auf Primärspeicher
-meter-backup = Sicherung
-meter-bucket = Bucket
-meter-network = Netzwerk
-meter-vpc = VPC
+unit-package = { $count ->
+    [one] Paket
+   *[other] Pakete
+}
 
 month-1 = Januar
 month-2 = Februar

@@ -41,7 +41,7 @@ column-project = Project
 column-meter = Usage
 column-line = Line
 column-name = Name
-price-for = { $price } per { $base }
+price-for = per { $base }
 
 lines = Lines
 subtotal = Subtotal { $group }
@@ -107,54 +107,84 @@ page-of = Page { $page } of { $pages }
 why = Why this amount?
 footer = Legal details
 
-unit-hour = { $count -> [one] hour *[other] hours }
-unit-month = { $count -> [one] month *[other] months }
-unit-vcpu_hour = { $count -> [one] vCPU hour *[other] vCPU hours }
-unit-vcpu_month = { $count -> [one] vCPU month *[other] vCPU months }
-unit-ram_gib_hour = { $count -> [one] GiB RAM hour *[other] GiB RAM hours }
-unit-ram_gib_month = { $count -> [one] GiB RAM month *[other] GiB RAM months }
-unit-gpu_hour = { $count -> [one] GPU hour *[other] GPU hours }
-unit-gpu_month = { $count -> [one] GPU month *[other] GPU months }
-unit-gib_hour = { $count -> [one] GiB hour *[other] GiB hours }
-unit-gib_month = { $count -> [one] GiB month *[other] GiB months }
-unit-gb_hour = { $count -> [one] GB hour *[other] GB hours }
-unit-gb_month = { $count -> [one] GB month *[other] GB months }
-unit-iops_hour = { $count -> [one] IOPS hour *[other] IOPS hours }
-unit-iops_month = { $count -> [one] IOPS month *[other] IOPS months }
-unit-piece_hour = { $count -> [one] piece hour *[other] piece hours }
-unit-piece_month = { $count -> [one] piece month *[other] piece months }
+unit-hour = { $count ->
+    [one] hour
+   *[other] hours
+}
+unit-month = { $count ->
+    [one] month
+   *[other] months
+}
+unit-vcpu_hour = { $count ->
+    [one] vCPU hour
+   *[other] vCPU hours
+}
+unit-vcpu_month = { $count ->
+    [one] vCPU month
+   *[other] vCPU months
+}
+unit-ram_gib_hour = { $count ->
+    [one] GiB RAM hour
+   *[other] GiB RAM hours
+}
+unit-ram_gib_month = { $count ->
+    [one] GiB RAM month
+   *[other] GiB RAM months
+}
+unit-gpu_hour = { $count ->
+    [one] GPU hour
+   *[other] GPU hours
+}
+unit-gpu_month = { $count ->
+    [one] GPU month
+   *[other] GPU months
+}
+unit-gib_hour = { $count ->
+    [one] GiB hour
+   *[other] GiB hours
+}
+unit-gib_month = { $count ->
+    [one] GiB month
+   *[other] GiB months
+}
+unit-gb_hour = { $count ->
+    [one] GB hour
+   *[other] GB hours
+}
+unit-gb_month = { $count ->
+    [one] GB month
+   *[other] GB months
+}
+unit-iops_hour = { $count ->
+    [one] IOPS hour
+   *[other] IOPS hours
+}
+unit-iops_month = { $count ->
+    [one] IOPS month
+   *[other] IOPS months
+}
+unit-piece_hour = { $count ->
+    [one] piece hour
+   *[other] piece hours
+}
+unit-piece_month = { $count ->
+    [one] piece month
+   *[other] piece months
+}
 unit-gib = GiB
 unit-gb = GB
-unit-request = { $count -> [one] request *[other] requests }
-unit-piece = { $count -> [one] piece *[other] pieces }
-unit-package = { $count -> [one] package *[other] packages }
-
-meter-vm_running = Running machine
-meter-vm_allocated = Allocated machine
-meter-vm_stopped = Stopped machine
-meter-ip_address = IP address
-meter-network_sent = Traffic sent
-meter-network_received = Traffic received
-meter-volume = Volume
-meter-template = Template
-meter-iso = ISO image
-meter-snapshot = Snapshot
-meter-security_group = Security group
-meter-load_balancer = Load balancer
-meter-port_forwarding = Port forwarding
-meter-network_interface = Network interface
-meter-vpn_user = VPN user
-meter-disk_read_requests = Disk reads
-meter-disk_write_requests = Disk writes
-meter-disk_read_bytes = Bytes read from disk
-meter-disk_write_bytes = Bytes written to disk
-meter-vm_snapshot = Machine snapshot
-meter-volume_secondary = Volume on secondary storage
-meter-vm_snapshot_on_primary = Machine snapshot on primary storage
-meter-backup = Backup
-meter-bucket = Bucket
-meter-network = Network
-meter-vpc = VPC
+unit-request = { $count ->
+    [one] request
+   *[other] requests
+}
+unit-piece = { $count ->
+    [one] piece
+   *[other] pieces
+}
+unit-package = { $count ->
+    [one] package
+   *[other] packages
+}
 
 month-1 = January
 month-2 = February

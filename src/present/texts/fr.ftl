@@ -41,7 +41,7 @@ column-project = Projet
 column-meter = Usage
 column-line = Ligne
 column-name = Nom
-price-for = { $price } pour { $base }
+price-for = pour { $base }
 
 lines = Lignes
 subtotal = Sous-total { $group }
@@ -107,54 +107,63 @@ page-of = Page { $page } sur { $pages }
 why = Pourquoi ce montant ?
 footer = Mentions légales
 
-unit-hour = { $count -> [one] heure *[other] heures }
+unit-hour = { $count ->
+    [one] heure
+   *[other] heures
+}
 unit-month = mois
-unit-vcpu_hour = { $count -> [one] vCPU-heure *[other] vCPU-heures }
+unit-vcpu_hour = { $count ->
+    [one] vCPU-heure
+   *[other] vCPU-heures
+}
 unit-vcpu_month = vCPU-mois
-unit-ram_gib_hour = { $count -> [one] Gio RAM-heure *[other] Gio RAM-heures }
+unit-ram_gib_hour = { $count ->
+    [one] Gio RAM-heure
+   *[other] Gio RAM-heures
+}
 unit-ram_gib_month = Gio RAM-mois
-unit-gpu_hour = { $count -> [one] GPU-heure *[other] GPU-heures }
+unit-gpu_hour = { $count ->
+    [one] GPU-heure
+   *[other] GPU-heures
+}
 unit-gpu_month = GPU-mois
-unit-gib_hour = { $count -> [one] Gio-heure *[other] Gio-heures }
+unit-gib_hour = { $count ->
+    [one] Gio-heure
+   *[other] Gio-heures
+}
 unit-gib_month = Gio-mois
-unit-gb_hour = { $count -> [one] Go-heure *[other] Go-heures }
+unit-gb_hour = { $count ->
+    [one] Go-heure
+   *[other] Go-heures
+}
 unit-gb_month = Go-mois
-unit-iops_hour = { $count -> [one] IOPS-heure *[other] IOPS-heures }
+unit-iops_hour = { $count ->
+    [one] IOPS-heure
+   *[other] IOPS-heures
+}
 unit-iops_month = IOPS-mois
-unit-piece_hour = { $count -> [one] pièce-heure *[other] pièces-heures }
-unit-piece_month = { $count -> [one] pièce-mois *[other] pièces-mois }
+unit-piece_hour = { $count ->
+    [one] pièce-heure
+   *[other] pièces-heures
+}
+unit-piece_month = { $count ->
+    [one] pièce-mois
+   *[other] pièces-mois
+}
 unit-gib = Gio
 unit-gb = Go
-unit-request = { $count -> [one] requête *[other] requêtes }
-unit-piece = { $count -> [one] pièce *[other] pièces }
-unit-package = { $count -> [one] lot *[other] lots }
-
-meter-vm_running = Machine en marche
-meter-vm_allocated = Machine allouée
-meter-vm_stopped = Machine arrêtée
-meter-ip_address = Adresse IP
-meter-network_sent = Trafic sortant
-meter-network_received = Trafic entrant
-meter-volume = Volume
-meter-template = Modèle
-meter-iso = Image ISO
-meter-snapshot = Instantané
-meter-security_group = Groupe de sécurité
-meter-load_balancer = Répartiteur de charge
-meter-port_forwarding = Redirection de port
-meter-network_interface = Interface réseau
-meter-vpn_user = Utilisateur VPN
-meter-disk_read_requests = Lectures disque
-meter-disk_write_requests = Écritures disque
-meter-disk_read_bytes = Octets lus sur disque
-meter-disk_write_bytes = Octets écrits sur disque
-meter-vm_snapshot = Instantané de machine
-meter-volume_secondary = Volume sur stockage secondaire
-meter-vm_snapshot_on_primary = Instantané de machine sur stockage primaire
-meter-backup = Sauvegarde
-meter-bucket = Compartiment
-meter-network = Réseau
-meter-vpc = VPC
+unit-request = { $count ->
+    [one] requête
+   *[other] requêtes
+}
+unit-piece = { $count ->
+    [one] pièce
+   *[other] pièces
+}
+unit-package = { $count ->
+    [one] lot
+   *[other] lots
+}
 
 month-1 = janvier
 month-2 = février
