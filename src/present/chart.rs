@@ -68,7 +68,7 @@ fn grid(top: &Exact, scale: &dyn Fn(&Exact) -> String) -> Markup {
         @for step in 0..=STEPS {
             @let y = HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * step / STEPS;
             @let value = top.times(&Exact::ratio(i128::from(step), i128::from(STEPS)));
-            line.grid x1=(LEFT) x2=(WIDTH) y1=(y) y2=(y);
+            line.grid x1=(LEFT) x2=(WIDTH) y1=(y) y2=(y) {}
             text.axis x=(LEFT - 8) y=(y + 4) text-anchor="end" { (scale(&value)) }
         }
     }

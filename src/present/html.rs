@@ -55,7 +55,7 @@ fn head(document: &InvoiceDocument, sheet: &Sheet) -> Markup {
             p.seller { (document.seller.name) }
             // The seller's colour as an SVG attribute: the page's policy allows no inline style.
             svg.accent aria-hidden="true" width="100%" height="4" preserveAspectRatio="none" {
-                rect width="100%" height="4" fill=(document.style.colour);
+                rect width="100%" height="4" fill=(document.style.colour) {}
             }
             h1 {
                 (sheet.full_title)
@@ -145,18 +145,18 @@ fn group_rows(
 fn line_row(language: Language, row: &Row, line_link: Option<&dyn Fn(u32) -> String>) -> Markup {
     html! {
         tr id=(format!("line-{}", row.number)) {
-            td.number { (row.number) }
+            td.number.index { (row.number) }
             td.what {
                 span.text dir="auto" { (row.text) }
                 @for detail in &row.details { br; small dir="auto" { (detail) } }
             }
-            td.number { (row.quantity) " " span.unit { (row.unit) } }
-            td.number {
+            td.number.quantity { (row.quantity) " " span.unit { (row.unit) } }
+            td.number.price {
                 (row.price)
                 @if let Some(base) = &row.price_base { br; span.unit { (base) } }
             }
-            td.number { (row.tax) }
-            td.number {
+            td.number.tax { (row.tax) }
+            td.number.net {
                 @match line_link {
                     Some(link) => {
                         a href=(link(row.number)) title=(text(language, "why")) { (row.net) }
@@ -240,8 +240,8 @@ fn payment_code(document: &InvoiceDocument, sheet: &Sheet, code: &PaymentCode) -
         figure.payment-code {
             svg role="img" aria-label=(sheet.payment.code_text) viewBox=(format!("0 0 {side} {side}"))
                 width="148" height="148" shape-rendering="crispEdges" {
-                rect width=(side) height=(side) fill="#fff";
-                path d=(path) fill="#000";
+                rect width=(side) height=(side) fill="#fff" {}
+                path d=(path) fill="#000" {}
             }
             figcaption { (text(document.language, "qr-caption")) }
         }

@@ -131,11 +131,11 @@ fn entries(nav: &[NavItem]) -> Markup {
 fn mark() -> Markup {
     html! {
         svg.mark aria-hidden="true" viewBox="0 0 32 32" width="28" height="28" {
-            rect.ground width="32" height="32" rx="7";
+            rect.ground width="32" height="32" rx="7" {}
             path d="M5 14c3.7-5 7.3-5 11 0s7.3 5 11 0" fill="none" stroke="#fff"
-                stroke-width="3" stroke-linecap="round";
+                stroke-width="3" stroke-linecap="round" {}
             path d="M5 21c3.7-5 7.3-5 11 0s7.3 5 11 0" fill="none" stroke="#fff"
-                stroke-width="3" stroke-linecap="round" opacity=".6";
+                stroke-width="3" stroke-linecap="round" opacity=".6" {}
         }
     }
 }

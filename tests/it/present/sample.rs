@@ -267,7 +267,7 @@ fn long_lines() -> Vec<Line> {
         let mut add =
             |line: Line| lines.push(Line { project: Some((*project).to_owned()), ..line });
         // Long invoices have lines of both heights.
-        let detail = if index < 3 { String::new() } else { format!("Project {project}") };
+        let detail = if index < 4 { String::new() } else { format!("Project {project}") };
         let hours_text = hours.to_string();
         let (cpu, ram) = ((hours * 8).to_string(), (hours * 32).to_string());
         use Category::{Application, Network, Other, RunningMachines, StoppedMachines, Storage};
@@ -277,11 +277,10 @@ fn long_lines() -> Vec<Line> {
         add(line(StoppedMachines, "Large 8C-32G, stopped", &detail, ("31.5", "hour", "0.02")));
         let volume = line(Storage, "Fast SSD volumes", &detail, ("372000", "gib_hour", "0.10"));
         add(Line { base: exact("744"), ..volume });
-        let snapshot =
-            line(Storage, "Volume snapshots", &detail, ("14880.333333", "gib_hour", "0.04"));
-        add(Line { base: exact("744"), ..snapshot });
-        let backup = line(Storage, "Backup repository", &detail, ("99200", "gib_hour", "0.03"));
-        add(Line { base: exact("744"), ..backup });
+        let snapshots = ("14880.333333", "gib_hour", "0.0000537634");
+        add(line(Storage, "Volume snapshots", &detail, snapshots));
+        let backups = ("99200", "gib_hour", "0.0000403226");
+        add(line(Storage, "Backup repository", &detail, backups));
         add(line(Network, "Traffic sent", &detail, ("812.437119", "gb", "0.045")));
         add(line(Network, "Public IPv4 address", &detail, ("2232", "hour", "0.004")));
         add(line(Network, "Load balancer rule", &detail, ("744", "hour", "0.008")));
