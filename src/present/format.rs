@@ -14,7 +14,8 @@ pub const PRICE_DIGITS: u8 = 10;
 
 const NO_BREAK: char = '\u{a0}';
 const NARROW_NO_BREAK: char = '\u{202f}';
-const MINUS: char = '\u{2212}';
+/// The plain hyphen: spreadsheets read it back, and every face has it.
+const MINUS: char = '-';
 
 /// Group and decimal separators.
 fn separators(language: Language) -> (char, char) {
@@ -77,7 +78,7 @@ fn with_currency(plain: &str, currency: Currency, language: Language) -> String 
         _ => None,
     };
     let (minus, digits) = match plain.strip_prefix(MINUS) {
-        Some(rest) => ("\u{2212}", rest),
+        Some(rest) => ("-", rest),
         None => ("", plain),
     };
     match (language, sign) {

@@ -145,18 +145,18 @@ fn group_rows(
 fn line_row(language: Language, row: &Row, line_link: Option<&dyn Fn(u32) -> String>) -> Markup {
     html! {
         tr id=(format!("line-{}", row.number)) {
-            td.number { (row.number) }
+            td.number.index { (row.number) }
             td.what {
                 span.text dir="auto" { (row.text) }
                 @for detail in &row.details { br; small dir="auto" { (detail) } }
             }
-            td.number { (row.quantity) " " span.unit { (row.unit) } }
-            td.number {
+            td.number.quantity { (row.quantity) " " span.unit { (row.unit) } }
+            td.number.price {
                 (row.price)
                 @if let Some(base) = &row.price_base { br; span.unit { (base) } }
             }
-            td.number { (row.tax) }
-            td.number {
+            td.number.tax { (row.tax) }
+            td.number.net {
                 @match line_link {
                     Some(link) => {
                         a href=(link(row.number)) title=(text(language, "why")) { (row.net) }

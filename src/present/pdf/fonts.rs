@@ -247,20 +247,22 @@ fn read_entries(path: &Path, entries: &mut Vec<Entry>) {
     }
 }
 
+/// What a face has, by its fullest Unicode table.
 fn coverage(face: &ttf_parser::Face<'_>) -> Vec<(u32, u32)> {
-    let mut codes = BTreeSet::new();
     let Some(cmap) = face.tables().cmap else { return Vec::new() };
+    let mut codes: Vec<u32> = Vec::new();
     for subtable in cmap.subtables.into_iter().filter(|subtable| subtable.is_unicode()) {
-        subtable.codepoints(|code| {
-            if subtable.glyph_index(code).is_some_and(|glyph| glyph.0 != 0) {
-                codes.insert(code);
-            }
-        });
+        let mut own = Vec::new();
+        subtable.codepoints(|code| own.push(code));
+        if own.len() > codes.len() {
+            codes = own;
+        }
     }
+    codes.sort_unstable();
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for code in codes {
         match ranges.last_mut() {
-            Some((_, until)) if *until + 1 == code => *until = code,
+            Some((_, until)) if *until + 1 >= code => *until = code,
             _ => ranges.push((code, code)),
         }
     }

@@ -8,7 +8,7 @@ pub const LEFT: Mil = mm(250);
 pub const RIGHT: Mil = PAGE_WIDTH - mm(200);
 pub const WIDTH: Mil = RIGHT - LEFT;
 /// Where the content of the second and later pages begins.
-const TOP: Mil = mm(270);
+const TOP: Mil = mm(225);
 pub const HAIRLINE: Mil = pt(5);
 
 /// Places things. The page is the last one; `y` is the place below what was placed last.
@@ -114,6 +114,24 @@ impl<'s, 'f> Pen<'s, 'f> {
     /// Adds further text below a block.
     pub fn extend(&mut self, block: &mut Block, text: &str, style: Style, width: Mil) {
         block.lines.extend(self.block(text, style, width).lines);
+    }
+
+    /// A quantity beside its unit, or above it where both are too wide.
+    pub fn quantity(
+        &mut self,
+        quantity: &str,
+        unit: &str,
+        (main, below): (Style, Style),
+        width: Mil,
+    ) -> Block {
+        let together = format!("{quantity}\u{a0}{unit}");
+        let line = self.shaper.line(&together, main.bold);
+        if line.width(main.size) <= width {
+            return Block { lines: vec![(line, main)] };
+        }
+        let mut block = self.block(quantity, main, width);
+        self.extend(&mut block, unit, below, width);
+        block
     }
 
     /// Places a block with its top at `y`: from `x`, or ending at `x`. Gives the place below.

@@ -11,7 +11,7 @@ const BAND: Mil = mm(25);
 /// DIN 5008, form B: the window begins 45 mm from the top, is 85 mm wide and 45 mm high.
 const WINDOW_TOP: Mil = mm(450);
 const WINDOW_WIDTH: Mil = mm(800);
-const ADDRESS_TOP: Mil = mm(520);
+const ADDRESS_TOP: Mil = mm(530);
 const ADDRESS_BOTTOM: Mil = mm(890);
 const FACTS_LEFT: Mil = mm(1200);
 const TITLE_TOP: Mil = mm(1010);
@@ -29,11 +29,13 @@ const FOOTER_LINES_MAX: usize = 8;
 
 const BODY: Style = Style::new(90);
 const SMALL: Style = Style::new(65).colour(Colour::QUIET);
-const FACT_LABEL: Style = Style::new(80).colour(Colour::QUIET);
-const FACT_VALUE: Style = Style::new(85);
+const FACT_LABEL: Style = Style::new(84).colour(Colour::QUIET);
+const FACT_VALUE: Style = Style::new(84);
 const TITLE: Style = Style::new(190).bold();
 const NOTE: Style = Style::new(85);
-const DRAFT_MARK: Style = Style::new(1200).bold();
+/// Length of the word across a draft.
+const DRAFT_MARK_WIDTH: Mil = mm(2300);
+const DRAFT_MARK_SIZE_MAX: Mil = pt(1300);
 
 /// The first page down to the title and the reason.
 pub fn head(pen: &mut Pen<'_, '_>, document: &InvoiceDocument, sheet: &Sheet, logo: Option<&Logo>) {
@@ -85,7 +87,7 @@ fn sender(pen: &mut Pen<'_, '_>, document: &InvoiceDocument, logo: Option<&Logo>
 fn address(pen: &mut Pen<'_, '_>, document: &InvoiceDocument, sheet: &Sheet) {
     let node = Mark::Node(pen.node("P", 0));
     let sender = pen.block(&sheet::sender_line(document), SMALL, WINDOW_WIDTH);
-    let top = ADDRESS_TOP - sender.height() - pt(30);
+    let top = ADDRESS_TOP - sender.height() - pt(60);
     let rule = pen.put_block(sender, LEFT, false, top.max(WINDOW_TOP), node);
     pen.fill(LEFT, rule + pt(8), WINDOW_WIDTH, pt(3), Colour::HAIRLINE);
     let node = Mark::Node(pen.node("P", 0));
@@ -138,7 +140,7 @@ pub fn footer(pen: &mut Pen<'_, '_>, document: &InvoiceDocument) -> (Vec<Block>,
 
 /// Where the content ends above a footer of some height.
 pub fn content_bottom(footer_height: Mil) -> Mil {
-    FOOTER_BOTTOM - footer_height - SMALL.leading() - mm(75)
+    FOOTER_BOTTOM - footer_height - SMALL.leading() - mm(65)
 }
 
 /// Bands, running heads, footers and page numbers of all pages.
@@ -191,9 +193,11 @@ fn page_foot(pen: &mut Pen<'_, '_>, footer: &[Block], number: &str) {
 fn draft_mark(pen: &mut Pen<'_, '_>, document: &InvoiceDocument) {
     let word = text(document.language, "draft").to_uppercase();
     let line = pen.shaper.line(&word, true);
-    let style = DRAFT_MARK.colour(Colour::WARNING.tint(1));
+    let size = DRAFT_MARK_WIDTH * 1_000 / (line.width(1_000)).max(1);
+    let size = size.min(DRAFT_MARK_SIZE_MAX);
+    let style = Style { size, bold: true, colour: Colour::WARNING.tint(1) };
     // Half the width, seen at 45 degrees: cos 45° is 0.7071.
     let half = line.width(style.size) * 7_071 / 20_000;
-    let (x, y) = (PAGE_WIDTH / 2 - half + pt(300), PAGE_HEIGHT / 2 + half + pt(300));
+    let (x, y) = (PAGE_WIDTH / 2 - half + size / 4, PAGE_HEIGHT / 2 + half + size / 4);
     pen.push(Item::Text { line, style, x, y, slanted: true, mark: Mark::Artifact });
 }

@@ -1,7 +1,7 @@
 //! The table of lines: grouped by category with subtotals, heads repeated and sums carried over
 //! page breaks.
 
-use super::layout::{Block, Cell, HAIRLINE, LEFT, Pen, RIGHT, WIDTH, row_height};
+use super::layout::{Cell, HAIRLINE, LEFT, Pen, RIGHT, WIDTH, row_height};
 use super::page::{Colour, Mil, Style, mm, pt};
 use crate::bill::document::InvoiceDocument;
 use crate::present::format;
@@ -15,14 +15,14 @@ const TEXT_LEFT: Mil = LEFT + mm(100);
 const QUANTITY_RIGHT: Mil = LEFT + mm(1000);
 const PRICE_RIGHT: Mil = LEFT + mm(1270);
 const TAX_RIGHT: Mil = LEFT + mm(1420);
-const TEXT_WIDTH: Mil = mm(620);
-const QUANTITY_WIDTH: Mil = mm(265);
+const TEXT_WIDTH: Mil = mm(570);
+const QUANTITY_WIDTH: Mil = mm(315);
 const PRICE_WIDTH: Mil = mm(250);
 const TAX_WIDTH: Mil = mm(140);
 const NET_WIDTH: Mil = mm(220);
 const COLUMNS: usize = 6;
 
-const PAD: Mil = pt(28);
+const PAD: Mil = pt(22);
 const HEAD: Style = Style::new(75).bold();
 const MAIN: Style = Style::new(85);
 const DETAIL: Style = Style::new(72).colour(Colour::QUIET);
@@ -112,11 +112,11 @@ impl Table<'_> {
         let name = pen.block(&group.name, style, WIDTH);
         let mut rows = group.rows.iter().map(|row| (row, row_cells(pen, row)));
         let Some((first, cells)) = rows.next() else { return };
-        let title = name.height() + PAD + pt(50);
+        let title = name.height() + PAD + pt(45);
         let rest: Vec<(&Row, Vec<Cell>)> = rows.collect();
         // A title never stands alone at the end of a page.
         self.need(pen, title + row_height(&cells) + 2 * PAD);
-        pen.y += pt(50);
+        pen.y += pt(45);
         pen.row(vec![Cell::left(name, LEFT).head("Row").span(COLUMNS)], Some(self.node));
         pen.y += PAD;
         self.line(pen, first, cells);
@@ -161,8 +161,7 @@ fn row_cells(pen: &mut Pen<'_, '_>, row: &Row) -> Vec<Cell> {
     for detail in &row.details {
         pen.extend(&mut what, detail, DETAIL, TEXT_WIDTH);
     }
-    let mut quantity: Block = pen.block(&row.quantity, MAIN, QUANTITY_WIDTH);
-    pen.extend(&mut quantity, &row.unit, DETAIL, QUANTITY_WIDTH);
+    let quantity = pen.quantity(&row.quantity, &row.unit, (MAIN, DETAIL), QUANTITY_WIDTH);
     let mut price = pen.block(&row.price, MAIN, PRICE_WIDTH);
     if let Some(base) = &row.price_base {
         pen.extend(&mut price, base, DETAIL, PRICE_WIDTH);

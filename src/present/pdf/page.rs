@@ -120,12 +120,12 @@ impl Style {
 
     /// From one baseline to the next.
     pub const fn leading(self) -> Mil {
-        self.size * 135 / 100
+        self.size * 128 / 100
     }
 
     /// From the top of a line to its baseline.
     pub const fn ascent(self) -> Mil {
-        self.size * 103 / 100
+        self.size
     }
 }
 

@@ -1,6 +1,6 @@
 //! What follows the lines: totals, notes, payment, breakdowns and the annex.
 
-use super::layout::{Block, Cell, HAIRLINE, LEFT, Pen, RIGHT, WIDTH, row_height};
+use super::layout::{Cell, HAIRLINE, LEFT, Pen, RIGHT, WIDTH, row_height};
 use super::page::{Colour, Item, Mark, Mil, Style, mm, pt};
 use crate::bill::document::{ChargePart, InvoiceDocument};
 use crate::present::format;
@@ -313,16 +313,12 @@ fn annex_row(
     table: usize,
 ) {
     let language = document.language;
-    let mut name: Block = pen.block(part_name(part), SMALL, ANNEX_NAME_WIDTH);
-    let belongs: Vec<&str> =
-        [part.project.as_deref(), part.account.as_deref()].into_iter().flatten().collect();
-    if !belongs.is_empty() {
-        pen.extend(&mut name, &belongs.join(" · "), QUIET, ANNEX_NAME_WIDTH);
-    }
+    let mut name = vec![part_name(part)];
+    name.extend([part.project.as_deref(), part.account.as_deref()].into_iter().flatten());
+    let name = pen.block(&name.join(" · "), SMALL, ANNEX_NAME_WIDTH);
     let quantity = format::quantity(&part.quantity, language);
     let unit = format::unit(unit, &part.quantity, language);
-    let mut amount = pen.block(&quantity, SMALL, ANNEX_QUANTITY_WIDTH);
-    pen.extend(&mut amount, &unit, QUIET, ANNEX_QUANTITY_WIDTH);
+    let amount = pen.quantity(&quantity, &unit, (SMALL, QUIET), ANNEX_QUANTITY_WIDTH);
     let net = format::amount(part.net_minor, document.currency, language);
     let cells = vec![
         Cell::left(name, LEFT),

@@ -171,8 +171,13 @@ impl<'a> Shaper<'a> {
             let before = parts.last().map(|(face, _)| *face);
             let stays = before
                 .filter(|face| (c.is_whitespace() || joins(c)) && self.faces.get(*face).has(c));
-            let (face, c) = match stays.or_else(|| self.faces.find(c, bold)) {
-                Some(face) => (face, c),
+            let own = stays.or_else(|| self.faces.find(c, bold)).map(|face| (face, c));
+            let found = own.or_else(|| {
+                let other = substitute(c)?;
+                self.faces.find(other, bold).map(|face| (face, other))
+            });
+            let (face, c) = match found {
+                Some(found) => found,
                 // Joiners and marks of direction show nothing by themselves.
                 None if is_invisible(c) => continue,
                 None => {
@@ -252,6 +257,16 @@ fn has_right_to_left(text: &str) -> bool {
         matches!(u32::from(c), 0x590..=0x8ff | 0xfb1d..=0xfdff | 0xfe70..=0xfeff
             | 0x10800..=0x10fff | 0x1e800..=0x1efff)
     })
+}
+
+/// A character that says the same, for those that few faces have.
+fn substitute(c: char) -> Option<char> {
+    match c {
+        '\u{2212}' => Some('–'),
+        '\u{2010}' | '\u{2011}' => Some('-'),
+        c if c.is_whitespace() => Some(' '),
+        _ => None,
+    }
 }
 
 /// Marks that belong to the character before them.
