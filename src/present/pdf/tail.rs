@@ -56,7 +56,7 @@ pub fn totals(pen: &mut Pen<'_, '_>, sheet: &Sheet) {
         pen.row(cells, Some(table));
         pen.y += pad;
     }
-    pen.y += pt(100);
+    pen.y += pt(80);
     for note in &sheet.notes {
         pen.paragraph(note, BODY, "P");
         pen.y += pt(30);
@@ -108,7 +108,7 @@ pub fn payment(pen: &mut Pen<'_, '_>, document: &InvoiceDocument, sheet: &Sheet)
     if let Some(code) = code {
         payment_code(pen, document, sheet, &code, top + INSET);
     }
-    pen.y = top + height + pt(120);
+    pen.y = top + height + pt(90);
 }
 
 fn payment_code(
@@ -141,7 +141,7 @@ pub fn closing(pen: &mut Pen<'_, '_>, document: &InvoiceDocument) {
             pen.paragraph(paragraph, BODY, "P");
             pen.y += pt(40);
         }
-        pen.y += pt(60);
+        pen.y += pt(40);
     }
 }
 
@@ -155,15 +155,21 @@ pub fn breakdowns(pen: &mut Pen<'_, '_>, document: &InvoiceDocument, sheet: &She
     let title = text(document.language, "breakdowns");
     let row = row_pitch();
     let first = sheet.breakdowns.first().map_or(0, |cut| cut.rows.len().min(PAIR_ROWS_MAX));
-    pen.need(HEADING.leading() + pt(160) + row * i64::try_from(first).unwrap_or(0));
+    pen.need(
+        HEADING.leading()
+            + pt(60)
+            + BODY.leading()
+            + pt(20)
+            + row * i64::try_from(first).unwrap_or(0),
+    );
     pen.paragraph(&title, HEADING, "H2");
-    pen.y += pt(60);
+    pen.y += pt(40);
     let mut rest = sheet.breakdowns.as_slice();
     while let Some((cut, others)) = rest.split_first() {
         match others.split_first().filter(|(other, _)| small(cut) && small(other)) {
             Some((other, others)) => {
                 let rows = i64::try_from(cut.rows.len().max(other.rows.len())).unwrap_or(0);
-                pen.need(BODY.leading() + pt(60) + rows * row);
+                pen.need(BODY.leading() + pt(20) + rows * row);
                 let (top, page) = (pen.y, pen.out.pages.len());
                 breakdown(pen, document, cut, (LEFT, half));
                 let below = pen.y;

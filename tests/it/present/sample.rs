@@ -105,7 +105,6 @@ fn buyer(name: &str, lines: &[&str], town: (&str, &str), country: &str) -> Party
 fn document(number: Option<&str>, currency: &str, language: Language) -> InvoiceDocument {
     let issued = number.is_some();
     InvoiceDocument {
-        prices_corrected_at: None,
         format: 1,
         kind: DocumentKind::Invoice,
         id: InvoiceId("0193a1c0-0000-7000-8000-000000000042".to_owned()),
@@ -228,8 +227,7 @@ pub fn long() -> Sample {
     let mut document = document(Some("NL-2026-00042"), "EUR", Language::En);
     document.buyer.vat_id = Some("DE987654321".to_owned());
     document.style.closing = Some(
-        "Thank you for building on Nordlicht. Questions about this invoice? Reply to \
-         billing@nordlicht.example and name the invoice number."
+        "Thank you for building on Nordlicht. Questions? Write to billing@nordlicht.example."
             .to_owned(),
     );
     document.style.footer = vec![
@@ -296,6 +294,9 @@ fn long_lines() -> Vec<Line> {
         add(Line { kind: ChargeKind::Flat, ..support });
     }
     lines.sort_by_key(|line| line.category);
+    for line in lines.iter_mut().filter(|line| line.category >= Category::Network) {
+        line.detail = None;
+    }
     let last = lines.len() - 1;
     lines[last].tax = untaxed(TaxCategory::E, "Exempt under § 4 no. 21 UStG (training).");
     lines[last].text = "Training day, cloud operations".to_owned();
