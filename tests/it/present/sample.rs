@@ -105,6 +105,7 @@ fn buyer(name: &str, lines: &[&str], town: (&str, &str), country: &str) -> Party
 fn document(number: Option<&str>, currency: &str, language: Language) -> InvoiceDocument {
     let issued = number.is_some();
     InvoiceDocument {
+        prices_corrected_at: None,
         format: 1,
         kind: DocumentKind::Invoice,
         id: InvoiceId("0193a1c0-0000-7000-8000-000000000042".to_owned()),
