@@ -7,6 +7,7 @@ pub mod decide;
 mod fragment;
 pub mod inventory;
 pub mod job;
+pub mod observation;
 pub mod record;
 pub mod store;
 pub mod window;

@@ -156,6 +156,7 @@ impl Orchestrator for Cloud {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             windowed_usage: true,
+            observations: false,
             console_session: true,
             signed_request: true,
             password: true,
