@@ -15,6 +15,7 @@ pub mod migrate;
 pub mod output;
 pub mod prices;
 pub mod rate;
+pub mod reconcile;
 pub mod restore;
 pub mod sellers;
 pub mod serve;

@@ -1,5 +1,5 @@
-//! Tests of collecting, findings, import and reconciliation.
+//! Tests of collecting and findings.
 
 mod recorded;
 mod rules;
-mod world;
+pub mod world;
