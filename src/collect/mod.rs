@@ -5,6 +5,8 @@
 
 pub mod decide;
 mod fragment;
+pub mod import;
+pub mod import_job;
 pub mod inventory;
 pub mod job;
 pub mod observation;
