@@ -6,6 +6,7 @@
 pub mod decide;
 mod fragment;
 pub mod import;
+pub mod import_event;
 pub mod import_job;
 pub mod inventory;
 pub mod job;

@@ -72,6 +72,7 @@ fn api_routes() -> Vec<RouteEntry> {
         route!(GET "/api/v1/customers/{id}/month", SignedIn, month::show),
         route!(GET "/api/v1/customers/{id}/statement", SignedIn, statement::show),
         route!(GET "/api/v1/usage", SignedIn, usage::list),
+        route!(POST "/api/v1/usage", Operator, imports::create),
         route!(GET "/api/v1/invoices", SignedIn, invoices::list),
         route!(GET "/api/v1/invoices/{id}.pdf", SignedIn, invoices::pdf),
         route!(GET "/api/v1/invoices/{id}.html", SignedIn, invoices::html),
