@@ -10,7 +10,6 @@ pub mod import_event;
 pub mod import_job;
 pub mod inventory;
 pub mod job;
-pub mod observation;
 pub mod record;
 pub mod store;
 pub mod window;
