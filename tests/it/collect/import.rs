@@ -2,6 +2,7 @@
 //! its kind asks; a wrong file stores nothing. Method: files through parser, store, draft, issue.
 
 use billow::bill::explain::{ExplainRequest, load_explanation};
+use billow::bill::verify::verify;
 use billow::cli::{Exit, Output, usage};
 use billow::collect::import::{COLUMNS, parse_csv};
 use billow::collect::import_job::{ImportReport, import};
@@ -9,6 +10,7 @@ use billow::finding::decision::{Decision, decide};
 use billow::finding::store::load_findings;
 use billow::scope::Scope;
 use clap::Parser;
+use sqlx::Executor;
 
 use crate::bill::shop::{Opening, Shop, open};
 use crate::on_both_engines;
@@ -105,6 +107,25 @@ on_both_engines! {
         decided.await.expect("release");
         shop.at("2025-10-10T00:01:00Z");
         assert_eq!(shop.draft("2025-09").await.net_minor, 300);
+    }
+}
+
+on_both_engines! {
+    async fn a_record_changed_by_hand_is_no_longer_its_row(db: Db) {
+        let shop = open(db, Opening::default(), PRICES).await;
+        let row = "app,7,cs1/a1,api_calls,x,delta,2025-09-01T00:00:00Z,2025-09-02T00:00:00Z,100,,";
+        send(&shop, &[row]).await;
+        shop.at("2025-10-10T00:00:00Z");
+        shop.run("2025-09").await;
+        let issued = shop.issue("2025-09").await;
+        let good = verify(&shop.app, &|_, _| {}).await.expect("verify");
+        assert!(good.is_good() && good.records == 1 && good.pages == 1, "{good:?}");
+        let mut tx = shop.app.db.begin().await.expect("begin");
+        tx.execute("UPDATE usage_record SET quantity = '90'").await.expect("change");
+        tx.commit().await.expect("commit");
+        let bad = verify(&shop.app, &|_, _| {}).await.expect("verify");
+        let named = bad.deviations.iter().find(|one| one.what.contains("differs from row 0"));
+        assert_eq!(named.expect("the record is named").number, issued[0].number);
     }
 }
 
