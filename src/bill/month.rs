@@ -11,8 +11,8 @@ use super::facts::{Histories, load_facts};
 use super::tax;
 use crate::catalog::price::{BookVersion, TierScope};
 use crate::catalog::store::load_book_versions;
-use crate::collect::record::{StoredRecord, attribute};
-use crate::collect::store::{load_records, load_watermarks};
+use crate::collect::record::{RecordKey, RecordKind, StoredRecord, attribute};
+use crate::collect::store::{load_baselines, load_records, load_watermarks};
 use crate::customer::store::{AsOf, load_agreements, load_customer, load_mappings, load_seller};
 use crate::customer::{Agreement, Customer, OwnerMapping, Seller};
 use crate::finding::store::load_open_findings;
@@ -215,6 +215,11 @@ async fn load_mapped(
     }
     let mut records = load_records(conn, &mapping.owner, mapped, known_at).await?;
     keep_mapped(&mut records, mapping);
+    if records.iter().any(|record| record.kind == RecordKind::Cumulative) {
+        let baselines = load_baselines(conn, &mapping.owner, mapped.from, known_at).await?;
+        let known: BTreeSet<RecordKey> = records.iter().map(|one| one.key.clone()).collect();
+        records.extend(baselines.into_iter().filter(|one| !known.contains(&one.key)));
+    }
     Ok(records)
 }
 

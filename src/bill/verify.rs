@@ -14,10 +14,12 @@ use super::issue::{chain_hash, charges_hash, contact_hash, sha256};
 use super::month::{MonthRequest, finish, gather};
 use super::store::{self, ChainRow};
 use crate::app::App;
+use crate::collect::import::{ImportRow, check};
 use crate::collect::record::StoredRecord;
-use crate::collect::store::load_evidence;
+use crate::collect::store::{EvidencePage, IMPORT, load_evidence};
 use crate::customer::store::load_customer_agreements;
 use crate::ids::InvoiceId;
+use crate::money::Exact;
 use crate::orchestrator::Orchestrator;
 use crate::scope::Scope;
 use crate::store::{Conn, StoreError};
@@ -104,11 +106,22 @@ pub async fn verify(
     Ok(verifier.result)
 }
 
+/// The records on a page of imported rows, by position.
+fn imported(page: &EvidencePage) -> BTreeMap<usize, (String, Exact)> {
+    let rows: Vec<ImportRow> = match serde_json::from_slice(&page.body) {
+        Ok(rows) => rows,
+        Err(_) => return BTreeMap::new(),
+    };
+    let records = rows.into_iter().map(check).enumerate();
+    let read = records.filter_map(|(index, row)| Some((index, row.ok()?.record)));
+    read.map(|(index, record)| (index, (record.meter, record.quantity))).collect()
+}
+
 struct Verifier<'a> {
     orchestrators: &'a [Arc<dyn Orchestrator>],
     histories: BTreeMap<i64, Histories>,
     /// Pages whose bytes were checked, with the records found on them again.
-    pages: BTreeMap<i64, Option<BTreeMap<usize, (String, crate::money::Exact)>>>,
+    pages: BTreeMap<i64, Option<BTreeMap<usize, (String, Exact)>>>,
     result: Verification,
 }
 
@@ -279,6 +292,9 @@ impl Verifier<'_> {
             };
             self.result.pages += 1;
             let read = page.map(|page| {
+                if page.source == IMPORT {
+                    return imported(&page);
+                }
                 let orchestrator =
                     self.orchestrators.iter().find(|one| one.source().0 == page.source);
                 let parsed = orchestrator.and_then(|one| one.parse_usage(&raw_page(&page)).ok());
@@ -296,7 +312,7 @@ impl Verifier<'_> {
         let Some(records) = page else {
             return Ok(Some(format!("archived: evidence page {} is gone", record.evidence)));
         };
-        // Imports and corrected revisions are not re-read from pages of an orchestrator.
+        // Corrected revisions are not re-read from pages, nor what no adapter can read any more.
         if records.is_empty() || record.key.revision > 0 {
             return Ok(None);
         }

@@ -1,5 +1,9 @@
-//! `billow usage list|quarantine`: look at records, and decide on doubtful ones.
+//! `billow usage list|import|quarantine`: look at records, import what the orchestrator cannot
+//! see, and decide on doubtful ones.
 
+use std::io::Read;
+
+use anyhow::Context;
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -8,6 +12,8 @@ use super::when;
 use super::{Exit, Output};
 use crate::app::App;
 use crate::bill::stake::money_at_stake;
+use crate::collect::import::parse_csv;
+use crate::collect::import_job::import as import_rows;
 use crate::collect::store::{load_all_records, load_attribute_sets};
 use crate::finding::decision::{Decision, decide};
 use crate::finding::store::load_findings;
@@ -41,6 +47,11 @@ enum Verb {
         /// Where to stop.
         #[arg(long)]
         to: String,
+    },
+    /// Usage that the orchestrator cannot see, from a CSV file; all of it or nothing.
+    Import {
+        /// The file; `-` reads standard input.
+        file: std::path::PathBuf,
     },
     /// Doubts about records and gaps.
     Quarantine {
@@ -91,7 +102,43 @@ pub async fn run(app: &App, args: Args, out: Output) -> anyhow::Result<Exit> {
             drop(conn);
             list(app, &OwnerRef { source: SourceName(source), id: owner }, span, out).await
         }
+        Verb::Import { file } => import(app, &file, out).await,
         Verb::Quarantine { action } => quarantine(app, action, out).await,
+    }
+}
+
+/// Bytes of a file to be imported.
+const IMPORT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+async fn import(app: &App, file: &std::path::Path, out: Output) -> anyhow::Result<Exit> {
+    let name = file.display().to_string();
+    let input: Box<dyn Read> = if name == "-" {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(file).with_context(|| format!("opening {name}"))?)
+    };
+    let mut bytes = Vec::new();
+    let mut input = input.take(IMPORT_BYTES_MAX + 1);
+    input.read_to_end(&mut bytes).with_context(|| format!("reading {name}"))?;
+    anyhow::ensure!(
+        u64::try_from(bytes.len()).is_ok_and(|size| size <= IMPORT_BYTES_MAX),
+        "{name}: is larger than {IMPORT_BYTES_MAX} bytes: split it"
+    );
+    match parse_csv(&bytes, &name) {
+        Ok(rows) => {
+            let report = import_rows(app, &rows, &name).await?;
+            out.show(&report, || {
+                format!(
+                    "{} rows: {} records, {} known before, {} findings",
+                    report.rows, report.records, report.duplicates, report.findings
+                )
+            });
+            Ok(if report.findings == 0 { Exit::Done } else { Exit::Found })
+        }
+        Err(errors) => {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            anyhow::bail!("{}\n{name}: nothing was imported", lines.join("\n"))
+        }
     }
 }
 

@@ -5,9 +5,11 @@
 
 pub mod decide;
 mod fragment;
+pub mod import;
+pub mod import_event;
+pub mod import_job;
 pub mod inventory;
 pub mod job;
-pub mod observation;
 pub mod record;
 pub mod store;
 pub mod window;

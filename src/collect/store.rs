@@ -13,7 +13,7 @@ use crate::store::codec::{At, to_json};
 use crate::store::{Conn, Engine, StoreError};
 
 /// Records of an orchestrator are no longer than this; imported ones may be.
-const RECORD_SECONDS_MAX: i64 = 40 * 86_400;
+pub const RECORD_SECONDS_MAX: i64 = 40 * 86_400;
 
 /// Compression of evidence: level 3 is zstd's own balance.
 const ZSTD_LEVEL: i32 = 3;
@@ -96,6 +96,63 @@ pub async fn load_revisions(
         .bind(known_at);
     let rows = conn.fetch_all(query).await?;
     rows.iter().map(|row| record_row(owner, row)).collect()
+}
+
+/// Of each counter of an owner the last reading at or before an instant: the baseline of what
+/// follows. Readings older than the longest record are no baseline any more.
+pub async fn load_baselines(
+    conn: &mut Conn,
+    owner: &OwnerRef,
+    at: i64,
+    known_at: i64,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let before = Span::new(at - RECORD_SECONDS_MAX, at);
+    let mut last: BTreeMap<(String, String), StoredRecord> = BTreeMap::new();
+    for record in load_records(conn, owner, before, known_at).await? {
+        if record.kind != RecordKind::Cumulative || record.until > at {
+            continue;
+        }
+        let counter = (record.key.meter.clone(), record.key.resource.clone());
+        if last.get(&counter).is_none_or(|found| found.until <= record.until) {
+            last.insert(counter, record);
+        }
+    }
+    Ok(last.into_values().collect())
+}
+
+/// A row of imported usage, by its sender's source and id.
+pub struct ImportedRow<'a> {
+    pub source: &'a str,
+    pub id: &'a str,
+    pub content_hash: &'a str,
+    /// JSON of the record's key.
+    pub record_key: &'a str,
+    pub recorded_at: i64,
+}
+
+/// Notes a row; false when its source and id are known.
+pub async fn save_imported_row(conn: &mut Conn, row: &ImportedRow<'_>) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO imported_row (source, id, content_hash, record_key, recorded_at) \
+               VALUES ($1, $2, $3, $4, $5) ON CONFLICT (source, id) DO NOTHING";
+    let query = sqlx::query(sql)
+        .bind(row.source.to_owned())
+        .bind(row.id.to_owned())
+        .bind(row.content_hash.to_owned())
+        .bind(row.record_key.to_owned())
+        .bind(row.recorded_at);
+    Ok(conn.execute(query).await?.rows_affected() == 1)
+}
+
+/// Hash and record key of a known row.
+pub async fn load_imported_row(
+    conn: &mut Conn,
+    source: &str,
+    id: &str,
+) -> Result<(String, String), StoreError> {
+    let sql = "SELECT content_hash, record_key FROM imported_row WHERE source = $1 AND id = $2";
+    let query = sqlx::query(sql).bind(source.to_owned()).bind(id.to_owned());
+    let row = conn.fetch_one(query).await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 /// The newest revision stored under a key, if there is any.

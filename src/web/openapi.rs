@@ -20,7 +20,7 @@ use super::auth::COOKIE;
         session::create, session::show, session::delete,
         sellers::list, sellers::show,
         customers::list, customers::show, month::show,
-        usage::list,
+        usage::list, imports::create,
         invoices::list, invoices::show, invoices::lines, invoices::parts, invoices::pdf,
         invoices::html, invoices::csv, invoices::annex, explain::show,
         credit_notes::create, statement::show, reconciliation::show,

@@ -73,6 +73,7 @@ fn api_routes() -> Vec<RouteEntry> {
         route!(GET "/api/v1/customers/{id}/statement", SignedIn, statement::show),
         route!(GET "/api/v1/customers/{id}/reconciliation", Staff, reconciliation::show),
         route!(GET "/api/v1/usage", SignedIn, usage::list),
+        route!(POST "/api/v1/usage", Operator, imports::create),
         route!(GET "/api/v1/invoices", SignedIn, invoices::list),
         route!(GET "/api/v1/invoices/{id}.pdf", SignedIn, invoices::pdf),
         route!(GET "/api/v1/invoices/{id}.html", SignedIn, invoices::html),

@@ -42,7 +42,6 @@ impl Orchestrator for CloudStack {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             windowed_usage: true,
-            observations: false,
             console_session: true,
             signed_request: true,
             password: true,

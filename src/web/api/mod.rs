@@ -7,6 +7,7 @@ pub mod drafts;
 pub mod explain;
 pub mod findings;
 pub mod health;
+pub mod imports;
 pub mod invoices;
 pub mod json;
 pub mod month;

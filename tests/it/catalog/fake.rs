@@ -45,7 +45,6 @@ impl Orchestrator for Fake {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             windowed_usage: true,
-            observations: false,
             console_session: false,
             signed_request: false,
             password: false,

@@ -1,5 +1,7 @@
 //! Tests of collecting and findings.
 
+mod import;
+mod import_fuzz;
 mod recorded;
 mod rules;
 pub mod world;

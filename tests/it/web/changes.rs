@@ -62,6 +62,41 @@ on_both_engines! {
     }
 }
 
+fn usage_event(id: &str, quantity: Value) -> Value {
+    json!({
+        "specversion": "1.0", "id": id, "source": "desk", "type": "billow.usage.v1",
+        "data": {
+            "owner": "cs1/a1", "meter": "set_up", "resource": "s1", "kind": "delta",
+            "from": "2026-10-01T00:00:00Z", "until": "2026-10-01T00:00:00Z", "quantity": quantity,
+            "attributes": { "name": "Set-up" },
+        },
+    })
+}
+
+on_both_engines! {
+    /// Events are known by source and id; a wrong one is named and nothing of its batch is taken.
+    async fn pushed_usage_is_taken_once(db: Db) {
+        let app = TestApp::start_with(QUIET, db).await;
+        world::fill(&app).await;
+        let token = app.token("root").await;
+        let path = "/api/v1/usage";
+        let bad = json!([usage_event("1", json!("1")), usage_event("2", json!(1.5))]);
+        let refused = post(&app, &token, path, "", bad).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (422, "invalid_events"));
+        assert!(refused.body.contains("event:2: event: invalid type"), "{}", refused.body);
+        let batch = json!([usage_event("1", json!("1")), usage_event("2", json!("1.5"))]);
+        let first = post(&app, &token, path, "", batch.clone()).await;
+        assert_eq!(first.status, StatusCode::OK, "{}", first.body);
+        assert_eq!(first.json()["import"]["records"], 2);
+        let again = post(&app, &token, path, "", batch).await.json();
+        assert_eq!(again["import"]["records"], 0);
+        assert_eq!(again["import"]["duplicates"], 2);
+        let one = post(&app, &token, path, "", usage_event("1", json!("2"))).await.json();
+        assert_eq!(one["import"]["findings"], 1);
+        assert_eq!(audited(&app, "usage.imported").await, ["user:cs1/u-root"; 3]);
+    }
+}
+
 #[tokio::test]
 async fn a_refused_change_leaves_its_key_free() {
     let app = TestApp::start_with(QUIET, db::sqlite().await).await;

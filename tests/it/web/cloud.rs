@@ -156,7 +156,6 @@ impl Orchestrator for Cloud {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             windowed_usage: true,
-            observations: false,
             console_session: true,
             signed_request: true,
             password: true,
