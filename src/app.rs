@@ -11,7 +11,7 @@ use crate::config::{Config, SourceConfig, SourceKind};
 use crate::ids::SourceName;
 use crate::orchestrator::Orchestrator;
 use crate::orchestrator::cloudstack::CloudStack;
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, Tx, knowledge};
 
 /// The machine's clock as the business clock.
 pub struct SystemClock;
@@ -50,6 +50,26 @@ impl App {
     /// The orchestrator of a source, if one is configured under that name.
     pub fn orchestrator(&self, source: &SourceName) -> Option<&Arc<dyn Orchestrator>> {
         self.orchestrators.iter().find(|candidate| candidate.source() == source)
+    }
+
+    /// Refuses a business time after the machine's: what is drafted or issued then would rest on
+    /// facts that are not there yet, and date the documents after it into the future.
+    pub fn refuse_future(&self) -> anyhow::Result<()> {
+        let (business, machine) = (self.clock.now(), SystemClock.now());
+        anyhow::ensure!(
+            business.as_second() <= machine.as_second(),
+            "--as-of {business} lies in the future: nothing can be billed before its time; \
+             bill preview shows what is known"
+        );
+        Ok(())
+    }
+
+    /// A transaction that records facts, and the instant under which it records them.
+    pub async fn record(&self) -> Result<(Tx, i64), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let engine = self.db.engine();
+        let at = knowledge::recording_at(&mut tx, engine, self.clock.as_ref()).await?;
+        Ok((tx, at))
     }
 
     /// Checks that program and schema fit together.

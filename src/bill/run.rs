@@ -28,7 +28,7 @@ use crate::jobs::lease;
 use crate::ledger;
 use crate::period::{PeriodLabel, Span, zone_of};
 use crate::scope::Scope;
-use crate::store::{Conn, StoreError};
+use crate::store::{Conn, StoreError, knowledge};
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -83,16 +83,20 @@ pub async fn run(
     request: &RunRequest,
     progress: &dyn Fn(usize, usize),
 ) -> anyhow::Result<RunReport> {
-    let now = app.clock.now_seconds();
     let mut report = RunReport::default();
-    for seller in sellers(app, request.seller.as_ref(), now).await? {
+    // One knowledge for all sellers and customers, read before the first of them.
+    let known_at = match request.preview {
+        true => knowledge::present(&mut *app.db.read().await?, app.clock.as_ref()).await?,
+        false => knowledge::seal(&app.db, app.clock.as_ref()).await?,
+    };
+    for seller in sellers(app, request.seller.as_ref(), known_at).await? {
         let name = format!("bill:{}", seller.id);
         let holder = lease::holder("billow bill run");
         let lease = match request.preview {
             true => None,
             false => Some(lease::take(&app.db, &name, &holder).await?),
         };
-        let done = run_seller(app, request, &seller, (&mut report, progress)).await;
+        let done = run_seller(app, (request, known_at), &seller, (&mut report, progress)).await;
         if let Some(lease) = lease {
             lease::release(&app.db, lease).await?;
         }
@@ -114,7 +118,7 @@ async fn sellers(
 
 async fn run_seller(
     app: &App,
-    request: &RunRequest,
+    (request, known_at): (&RunRequest, i64),
     seller: &Seller,
     (report, progress): (&mut RunReport, &dyn Fn(usize, usize)),
 ) -> anyhow::Result<()> {
@@ -123,7 +127,7 @@ async fn run_seller(
     // A period's local bounds differ by customer; two days on either side cover all zones.
     let until = crate::period::BillingCycle::new("UTC", 31)?.period(request.label.next())?;
     let span = Span::new(0, until.span.until);
-    let agreements = load_agreements(&mut conn, &seller.id, span, now).await?;
+    let agreements = load_agreements(&mut conn, &seller.id, span, known_at).await?;
     let existing = store::load_drafts(&mut conn, &Scope::Provider, Some(&seller.id), None).await?;
     drop(conn);
     let mut histories = Histories::default();
@@ -135,7 +139,7 @@ async fn run_seller(
             lease::take(&app.db, &format!("bill:{}", seller.id), &holder).await?;
             renewed = std::time::Instant::now();
         }
-        let billing = Billing { app, request, agreement, existing: &existing, now };
+        let billing = Billing { app, request, agreement, existing: &existing, now, known_at };
         let lines = billing
             .bill(&mut histories)
             .await
@@ -156,6 +160,8 @@ struct Billing<'a> {
     /// Drafts of the seller, of all periods.
     existing: &'a [Draft],
     now: i64,
+    /// What the documents rest on; sealed but for a preview.
+    known_at: i64,
 }
 
 /// A draft before it is compared with the one that is there.
@@ -170,7 +176,7 @@ impl Billing<'_> {
         let mut conn = self.app.db.snapshot().await?;
         let agreement = self.agreement;
         let label = self.request.label;
-        let known = AsOf { at: self.now, known_at: self.now };
+        let known = AsOf { at: self.now, known_at: self.known_at };
         let Some((seller, customer)) = self.parties(&mut conn, known).await? else {
             return Ok(Vec::new());
         };
@@ -189,8 +195,8 @@ impl Billing<'_> {
         let mut made = Vec::new();
         let left = !agreed.overlaps(period.span);
         if !billed && (!left || !increases.is_empty()) && agreement.from < period.span.until {
-            let request =
-                MonthRequest { agreement, period, known_at: self.now, prices_known_at: self.now };
+            let known_at = self.known_at;
+            let request = MonthRequest { agreement, period, known_at, prices_known_at: known_at };
             let gathered = gather(&mut conn, &request, histories).await?;
             let id = self.id_of(DocumentKind::Invoice, None);
             let mut month = finish(&request, gathered, id, increases)?;
@@ -252,13 +258,13 @@ impl Billing<'_> {
                 continue;
             }
             let prices_known_at = match self.request.correct_prices {
-                true => self.now,
+                true => self.known_at,
                 false => prices_of(invoice, issued),
             };
             let request = MonthRequest {
                 agreement: self.agreement,
                 period: invoice.period,
-                known_at: self.now,
+                known_at: self.known_at,
                 prices_known_at,
             };
             let gathered = gather(conn, &request, histories).await?;
@@ -276,7 +282,7 @@ impl Billing<'_> {
     }
 
     fn prices_corrected_at(&self) -> Option<i64> {
-        self.request.correct_prices.then_some(self.now)
+        self.request.correct_prices.then_some(self.known_at)
     }
 
     async fn changed(
@@ -287,7 +293,7 @@ impl Billing<'_> {
         let customer = &self.agreement.customer;
         let span = invoice.period.span;
         let mappings =
-            crate::customer::store::load_mappings(conn, customer, span, self.now).await?;
+            crate::customer::store::load_mappings(conn, customer, span, self.known_at).await?;
         let now: BTreeSet<_> = mappings.iter().map(|mapping| &mapping.owner).collect();
         if invoice.owners.iter().any(|owner| !now.contains(owner)) {
             return Ok(true);
@@ -341,7 +347,7 @@ impl Billing<'_> {
             let reason = texts::withdrawn(invoice.language, &number);
             let request = CreditRequest::Lines(lines);
             let own = self.id_of(DocumentKind::CreditNote, Some(&id));
-            let (mut document, parts) = credit(&creditable, &request, own, &reason, self.now)?;
+            let (mut document, parts) = credit(&creditable, &request, own, &reason, self.known_at)?;
             document.automatic = true;
             document.prices_corrected_at = self.prices_corrected_at();
             // Filed under the run that found it.
@@ -625,7 +631,8 @@ pub async fn issue_draft(
     if draft.state == DraftState::Held {
         anyhow::bail!("draft {id} is held: {}", draft.holds.join("; "));
     }
-    if let Some(doubt) = new_doubt(tx, &draft.document, now).await? {
+    let known_at = knowledge::present(tx, app.clock.as_ref()).await?;
+    if let Some(doubt) = new_doubt(tx, &draft.document, known_at).await? {
         anyhow::bail!("draft {id} is held by a new finding: {doubt}; run billow bill run again");
     }
     let seller_id = draft.document.seller_id.clone();
@@ -681,13 +688,13 @@ pub async fn issue_draft(
 async fn new_doubt(
     conn: &mut Conn,
     document: &InvoiceDocument,
-    now: i64,
+    known_at: i64,
 ) -> Result<Option<String>, StoreError> {
     if document.kind == DocumentKind::CreditNote {
         return Ok(None);
     }
     for owner in &document.owners {
-        let open = load_open_findings(conn, owner, document.period.span, now).await?;
+        let open = load_open_findings(conn, owner, document.period.span, known_at).await?;
         if let Some(finding) = open.first() {
             return Ok(Some(format!("{}: {}", finding.rule, finding.message)));
         }

@@ -86,10 +86,9 @@ async fn store_once(
     items: &[CatalogItem],
     owners: Vec<crate::orchestrator::OwnerInfo>,
 ) -> Result<SyncReport, customer::CustomerError> {
+    let (mut tx, at) = app.record().await?;
     let ids = IdMaker::new(app.clock.as_ref());
-    let at = app.clock.now_seconds();
     let change = Change { ids: &ids, at, actor: &app.actor, reason: None };
-    let mut tx = app.db.begin().await?;
     let reading = OwnerReading { source, auto: app.config.owners.auto, owners };
     // The owners first: they take the lock that keeps two syncs apart.
     let owners = sync_owners(&mut tx, reading, &change).await?;

@@ -74,6 +74,13 @@ struct IssueArgs {
     seller: Option<String>,
 }
 
+impl Args {
+    /// Whether drafts or issued documents come of it.
+    pub fn makes_documents(&self) -> bool {
+        !matches!(self.verb, Verb::Preview(_))
+    }
+}
+
 /// Runs the verb.
 pub async fn run(app: &App, args: Args, out: Output) -> anyhow::Result<Exit> {
     match args.verb {

@@ -228,12 +228,11 @@ async fn show(app: &App, number: &str, out: Output) -> anyhow::Result<Exit> {
 }
 
 async fn create(app: &App, args: SetArgs, out: Output) -> anyhow::Result<Exit> {
-    let now = app.clock.now_seconds();
+    let (mut tx, now) = app.record().await?;
     let ids = IdMaker::new(app.clock.as_ref());
     let reason = args.reason.as_deref();
     let change = Change { ids: &ids, at: now, actor: &app.actor, reason };
     let code = args.seller.as_deref().context("a new customer needs --seller CODE")?;
-    let mut tx = app.db.begin().await?;
     let sellers = load_sellers(&mut tx, AsOf::now(now)).await?;
     let seller = find_seller(&sellers, code)?;
     let from = match &args.from {
@@ -258,11 +257,10 @@ async fn create(app: &App, args: SetArgs, out: Output) -> anyhow::Result<Exit> {
 
 async fn set(app: &App, args: SetArgs, out: Output) -> anyhow::Result<Exit> {
     anyhow::ensure!(args.seller.is_none(), "use billow customers move to change the seller");
-    let now = app.clock.now_seconds();
+    let (mut tx, now) = app.record().await?;
     let ids = IdMaker::new(app.clock.as_ref());
     let reason = args.reason.as_deref();
     let change = Change { ids: &ids, at: now, actor: &app.actor, reason };
-    let mut tx = app.db.begin().await?;
     let customer = find_customer(&mut tx, &args.number, now).await?;
     let from = match &args.from {
         Some(text) => Some(when::instant(&mut tx, text, now).await?),
@@ -333,11 +331,10 @@ async fn refuse_unknown_book(conn: &mut Conn, book: Option<&str>, now: i64) -> a
 }
 
 async fn map(app: &App, args: MapArgs, out: Output) -> anyhow::Result<Exit> {
-    let now = app.clock.now_seconds();
+    let (mut tx, now) = app.record().await?;
     let ids = IdMaker::new(app.clock.as_ref());
     let reason = args.reason.as_deref();
     let change = Change { ids: &ids, at: now, actor: &app.actor, reason };
-    let mut tx = app.db.begin().await?;
     let owner = find_owner(&mut tx, &args.owner, now).await?;
     let customer = find_customer(&mut tx, &args.to, now).await?;
     let from = match &args.from {
@@ -389,11 +386,10 @@ async fn find_owner(conn: &mut Conn, text: &str, now: i64) -> anyhow::Result<Own
 }
 
 async fn relocate(app: &App, args: MoveArgs, out: Output) -> anyhow::Result<Exit> {
-    let now = app.clock.now_seconds();
+    let (mut tx, now) = app.record().await?;
     let ids = IdMaker::new(app.clock.as_ref());
     let reason = args.reason.as_deref();
     let change = Change { ids: &ids, at: now, actor: &app.actor, reason };
-    let mut tx = app.db.begin().await?;
     let customer = find_customer(&mut tx, &args.number, now).await?;
     let sellers = load_sellers(&mut tx, AsOf::now(now)).await?;
     let seller = find_seller(&sellers, &args.to)?;

@@ -10,10 +10,13 @@ use crate::collect::store::load_watermarks;
 use crate::customer::store::{AsOf, load_sellers};
 use crate::orchestrator::Check;
 use crate::period::Span;
-use crate::store::{Engine, StoreError, health};
+use crate::store::{Engine, StoreError, health, knowledge};
 
 /// Lag beyond this many windows' worth of seconds is worth a line.
 const LAG_SECONDS_MAX: i64 = 2 * 86_400;
+
+/// Runs in one second move the seal ahead of the clock by one second each.
+const AHEAD_SECONDS_MAX: i64 = 60;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -118,6 +121,17 @@ async fn database(app: &App) -> anyhow::Result<Vec<Check>> {
             )
         });
     }
+    let sealed = knowledge::sealed_until(&mut conn).await?;
+    let ahead = sealed - app.clock.now_seconds();
+    checks.push(if ahead <= AHEAD_SECONDS_MAX {
+        well("the clock")
+    } else {
+        wrong(
+            format!("documents were made {ahead} seconds after now"),
+            "what is recorded now counts from then on only",
+            "set the machine's clock by NTP; it was ahead when billow bill run was called",
+        )
+    });
     let unbalanced = health::unbalanced_entries(&mut conn).await?;
     checks.push(if unbalanced == 0 {
         well("the ledger balances")

@@ -375,7 +375,6 @@ fn diff_text(diff: &BookDiff) -> String {
 }
 
 async fn apply_file(app: &App, args: ApplyArgs, out: Output) -> anyhow::Result<Exit> {
-    let now = app.clock.now_seconds();
     let (mut book, text) = read_book(&args.file)?;
     let mut file = Some(text.as_str());
     if let Some(code) = args.book
@@ -387,10 +386,10 @@ async fn apply_file(app: &App, args: ApplyArgs, out: Output) -> anyhow::Result<E
         book::parse(&made, "--book")?;
         file = None;
     }
+    let (mut tx, now) = app.record().await?;
     let ids = IdMaker::new(app.clock.as_ref());
     let reason = args.reason.as_deref();
     let change = Change { ids: &ids, at: now, actor: &app.actor, reason };
-    let mut tx = app.db.begin().await?;
     let from = when::instant(&mut tx, &args.from, now).await?;
     let new = NewBook { book: &book, file, from, backdate: args.backdate };
     let applied = apply(&mut tx, new, &change).await?;

@@ -124,7 +124,7 @@ async fn show(app: &App, code: &str, out: Output) -> anyhow::Result<Exit> {
 }
 
 async fn set(app: &App, args: SetArgs, out: Output) -> anyhow::Result<Exit> {
-    let now = app.clock.now_seconds();
+    let (mut tx, now) = app.record().await?;
     let ids = IdMaker::new(app.clock.as_ref());
     let reason = args.reason.as_deref();
     let change = Change { ids: &ids, at: now, actor: &app.actor, reason };
@@ -132,7 +132,6 @@ async fn set(app: &App, args: SetArgs, out: Output) -> anyhow::Result<Exit> {
         Some(path) => Some(std::fs::read(path).with_context(|| path.display().to_string())?),
         None => None,
     };
-    let mut tx = app.db.begin().await?;
     let sellers = load_sellers(&mut tx, AsOf::now(now)).await?;
     let present = sellers.iter().find(|seller| seller.code == args.code);
     let from = match &args.from {

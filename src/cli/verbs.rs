@@ -70,6 +70,16 @@ enum Verb {
     Restore(super::restore::Args),
 }
 
+impl Verb {
+    /// Whether drafts or issued documents come of it.
+    fn makes_documents(&self) -> bool {
+        if let Self::Bill(args) = self {
+            return args.makes_documents();
+        }
+        matches!(self, Self::CreditNotes(_))
+    }
+}
+
 /// Runs what the command line asks for.
 pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let out = Output::new(cli.json);
@@ -84,6 +94,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Restore(args) => super::restore::run(&app, args, out).await,
         Verb::Doctor(args) => super::doctor::run(&app, args, out).await,
         other => {
+            if other.makes_documents() {
+                app.refuse_future()?;
+            }
             app.check_schema().await?;
             run_on_schema(&app, other, out).await
         }

@@ -18,6 +18,7 @@ use crate::ids::{IdMaker, SourceName};
 use crate::period::Span;
 use crate::store::Conn;
 use crate::store::codec::{At, to_json};
+use crate::store::knowledge::recording_at;
 
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -45,7 +46,7 @@ async fn import_in(
     rows: &[Imported],
     name: &str,
 ) -> anyhow::Result<ImportReport> {
-    let now = app.clock.now_seconds();
+    let now = recording_at(tx, app.db.engine(), app.clock.as_ref()).await?;
     let ids = IdMaker::new(app.clock.as_ref());
     let evidence = save_evidence(tx, rows, name, &ids, now).await?;
     let mut report = ImportReport { rows: count(rows.len()), ..ImportReport::default() };

@@ -20,6 +20,7 @@ use crate::ids::{IdMaker, OwnerRef};
 use crate::jobs::lease;
 use crate::orchestrator::{Orchestrator, OrchestratorError, RawPage, RawWindow, Watermark};
 use crate::period::{Span, zone_of};
+use crate::store::knowledge::recording_at;
 use crate::store::{Conn, Engine, StoreError};
 
 const DAY_SECONDS: i64 = 86_400;
@@ -232,8 +233,8 @@ struct Taking<'a> {
 
 impl Taking<'_> {
     async fn window(&self, conn: &mut Conn, report: &mut CollectReport) -> anyhow::Result<()> {
-        let now = self.app.clock.now_seconds();
         let engine = self.app.db.engine();
+        let now = recording_at(conn, engine, self.app.clock.as_ref()).await?;
         let source = self.orchestrator.source();
         let ids = IdMaker::new(self.app.clock.as_ref());
         let reading = ids.fresh();

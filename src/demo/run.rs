@@ -213,12 +213,11 @@ fn config_text(facts: &ConfigFacts<'_>) -> String {
 /// Sellers, first catalogue, price books and addresses; nothing where there are sellers already.
 async fn set_up(world: &mut World, progress: &(dyn Fn(Step) + Sync)) -> anyhow::Result<()> {
     let app = &world.app;
-    let now = app.clock.now_seconds();
     let mut conn = app.db.read().await?;
     let sellers = load_sellers(&mut conn, AsOf::now(i64::MAX)).await?;
     drop(conn);
     if sellers.is_empty() {
-        make_sellers(world, now).await?;
+        make_sellers(world).await?;
     }
     let report = sync(app, &source()).await.context("reading the catalogue")?;
     if sellers.is_empty() || world.state.billed == 0 {
@@ -230,11 +229,11 @@ async fn set_up(world: &mut World, progress: &(dyn Fn(Step) + Sync)) -> anyhow::
     Ok(())
 }
 
-async fn make_sellers(world: &World, now: i64) -> anyhow::Result<()> {
+async fn make_sellers(world: &World) -> anyhow::Result<()> {
     let app = &world.app;
+    let (mut tx, now) = app.record().await?;
     let ids = IdMaker::new(app.clock.as_ref());
     let change = Change { ids: &ids, at: now, actor: &app.actor, reason: None };
-    let mut tx = app.db.begin().await?;
     let mut root = None;
     for seller in &SELLERS {
         let domains = &world.simulator.world().domains;
@@ -276,10 +275,10 @@ async fn apply_books(app: &App, from: i64) -> anyhow::Result<()> {
         };
         let text = generate_text(&input);
         let book = book::parse(&text, "the generated book")?;
+        let (mut tx, now) = app.record().await?;
         let ids = IdMaker::new(app.clock.as_ref());
         let change = Change { ids: &ids, at: now, actor: &app.actor, reason: None };
         let new = NewBook { book: &book, file: Some(&text), from, backdate: false };
-        let mut tx = app.db.begin().await?;
         apply(&mut tx, new, &change).await?;
         tx.commit().await?;
     }
@@ -311,9 +310,9 @@ async fn give_addresses(app: &App) -> anyhow::Result<()> {
         countries.push(seller.map(|seller| seller.details.address.country.clone()));
     }
     drop(conn);
+    let (mut tx, now) = app.record().await?;
     let ids = IdMaker::new(app.clock.as_ref());
     let change = Change { ids: &ids, at: now, actor: &app.actor, reason: None };
-    let mut tx = app.db.begin().await?;
     for (index, (customer, country)) in customers.iter().zip(countries).enumerate() {
         let Some(country) = country.filter(|_| !customer.internal) else { continue };
         let details = with_address(&customer.details, &country, index);

@@ -12,6 +12,7 @@ use crate::customer::store::{AsOf, load_customer_of_owner};
 use crate::ids::{FindingId, IdMaker};
 use crate::store::Conn;
 use crate::store::codec::At;
+use crate::store::knowledge::recording_at;
 
 /// What a person says of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub async fn decide_in(
     reason: &str,
 ) -> anyhow::Result<Finding> {
     anyhow::ensure!(!reason.trim().is_empty(), "a decision needs a reason");
-    let now = app.clock.now_seconds();
+    let now = recording_at(tx, app.db.engine(), app.clock.as_ref()).await?;
     let ids = IdMaker::new(app.clock.as_ref());
     let found = lock_finding(tx, id).await?;
     let (finding, proposal) = found.with_context(|| format!("there is no finding {id}"))?;

@@ -19,7 +19,7 @@ use crate::ids::{CustomerId, OwnerRef, SellerId, SourceName};
 use crate::orchestrator::InventoryItem;
 use crate::period::{BillingCycle, Period, PeriodLabel, Span};
 use crate::scope::Scope;
-use crate::store::{Conn, StoreError};
+use crate::store::{Conn, StoreError, knowledge};
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
@@ -76,12 +76,12 @@ pub async fn load_reconciliation(
     request: &ReconcileRequest,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> anyhow::Result<Reconciliation> {
-    let known_at = app.clock.now_seconds();
     let inventories = match request.ask_inventory {
         true => ask_inventories(app).await,
         false => BTreeMap::new(),
     };
     let mut conn = app.db.snapshot().await?;
+    let known_at = knowledge::present(&mut conn, app.clock.as_ref()).await?;
     let world = load_world(&mut conn, app, inventories, known_at).await?;
     let mut customers = load_customers(&mut conn, AsOf::now(known_at)).await?;
     customers.retain(|one| request.customer.as_ref().is_none_or(|wanted| one.id == *wanted));

@@ -35,12 +35,13 @@ macro_rules! each {
     };
 }
 
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     both!(1, "0001_foundation"),
     each!(2, "0002_usage"),
     both!(3, "0003_findings"),
     both!(4, "0004_invoices"),
     both!(5, "0005_imports"),
+    both!(6, "0006_knowledge"),
 ];
 
 /// The newest schema this program knows.

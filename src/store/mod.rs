@@ -8,6 +8,7 @@ pub mod bulk;
 pub mod codec;
 pub mod db;
 pub mod health;
+pub mod knowledge;
 pub mod migrate;
 pub mod partition;
 

@@ -17,7 +17,7 @@ use crate::meter::{Category, category_of};
 use crate::money::{Exact, Money};
 use crate::period::{BillingCycle, Period, PeriodLabel, Span};
 use crate::scope::Scope;
-use crate::store::Conn;
+use crate::store::{Conn, knowledge};
 
 /// Which month, and how much of it.
 #[derive(Clone, Debug, Default)]
@@ -92,8 +92,9 @@ pub async fn load_view(app: &App, scope: &Scope, ask: MonthAsk) -> Result<MonthV
         load_period(&mut conn, &reached, ask.agreement.as_ref(), ask.period, now).await?;
     let reach = reach::load_reach(&mut conn, scope, &agreement, period.span, now).await?;
     let reach = reach.ok_or_else(|| ApiError::not_found("customer"))?;
+    let known_at = knowledge::present(&mut conn, app.clock.as_ref()).await?;
     let request =
-        MonthRequest { agreement: &agreement, period, known_at: now, prices_known_at: now };
+        MonthRequest { agreement: &agreement, period, known_at, prices_known_at: known_at };
     let month = load_month(&mut conn, request).await?;
     view_of(month, agreement, (period, now), narrowed(reach, ask.only))
 }

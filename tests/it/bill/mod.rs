@@ -5,5 +5,6 @@ mod corrections;
 mod credit;
 mod issue;
 mod kill;
+mod knowledge;
 mod lines;
 pub mod shop;
