@@ -2,6 +2,7 @@
 
 mod corrections;
 mod credit;
+mod golden;
 mod issue;
 mod kill;
 mod lines;
