@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{ChargePart, DocumentKind, InvoiceDocument, Line, Reference, TaxRate};
 use super::draft::Correction;
-use crate::ids::InvoiceId;
+use crate::ids::{InvoiceId, OwnerRef};
 use crate::period::Span;
 use crate::rate::PoolKey;
 
@@ -56,11 +56,13 @@ pub fn changes(
         let before = found.get(key).map_or(0, |(minor, _)| *minor);
         let minor = minor - before;
         if minor > 0 {
+            let parts = parts_of(key, now, parts);
             changes.increases.push(Correction {
                 line: Line::clone(line),
                 minor,
                 corrects: reference.clone(),
-                parts: parts_of(key, now, parts),
+                owners: owners_of(now, &parts),
+                parts,
             });
         } else if minor < 0 {
             spread(&billed, key, -minor, &mut changes.decreases);
@@ -79,6 +81,15 @@ fn parts_of(key: &Key, now: &InvoiceDocument, parts: &[ChargePart]) -> Vec<Charg
     let lines: BTreeSet<u32> =
         own_lines(now).filter(|line| key_of(line) == *key).map(|line| line.number).collect();
     parts.iter().filter(|part| lines.contains(&part.line)).cloned().collect()
+}
+
+/// Whose usage a pool holds; of what several owners owe as a whole, all of the document's.
+fn owners_of(now: &InvoiceDocument, parts: &[ChargePart]) -> Vec<OwnerRef> {
+    if parts.iter().any(|part| part.owner.id.is_empty()) {
+        return now.owners.clone();
+    }
+    let owners: BTreeSet<&OwnerRef> = parts.iter().map(|part| &part.owner).collect();
+    owners.into_iter().cloned().collect()
 }
 
 /// A line that billed usage of the period, and what is left of it.

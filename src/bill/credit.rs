@@ -121,7 +121,7 @@ pub fn left_of_lines(creditable: &Creditable<'_>) -> BTreeMap<u32, i64> {
 }
 
 /// A credit note's line names the invoice's line in its detail's last word: `#3`.
-pub(super) fn credited_number(line: &Line) -> Option<u32> {
+pub(crate) fn credited_number(line: &Line) -> Option<u32> {
     line.detail.as_deref()?.rsplit('#').next()?.parse().ok()
 }
 

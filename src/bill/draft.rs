@@ -10,7 +10,7 @@ use super::document::{
     BreakdownEntry, Breakdowns, ChargePart, InvoiceDocument, Language, Line, Party, Reference,
     TaxRate,
 };
-use super::parts::{PartSource, parts_of};
+use super::parts::{parts_of, records_of};
 use super::tax::{self, TaxError};
 use super::texts;
 use super::{ENGINE, FORMAT};
@@ -48,6 +48,8 @@ pub struct Correction {
     pub corrects: Reference,
     /// Parts of the pool as known now, with the records behind them; they share the difference.
     pub parts: Vec<ChargePart>,
+    /// Whose usage the pool holds.
+    pub owners: Vec<OwnerRef>,
 }
 
 /// A document without number, and the parts of its lines.
@@ -95,8 +97,22 @@ pub fn draft(input: DraftInput<'_>) -> Result<Drafted, TaxError> {
         lines.push(correction_line(&input, correction, number, language));
         parts.extend(correction_parts(correction, number));
     }
-    let document = assemble(&input, lines, &parts, language)?;
+    let owners = owners_of(&input, &parts);
+    let document = assemble(&input, lines, (&parts, owners), language)?;
     Ok(Drafted { document, parts })
+}
+
+/// Whose usage is on the document: the owners of its parts, and of the records behind what is
+/// charged for several owners as a whole.
+fn owners_of(input: &DraftInput<'_>, parts: &[ChargePart]) -> BTreeSet<OwnerRef> {
+    let mut owners: BTreeSet<OwnerRef> = parts.iter().map(|part| part.owner.clone()).collect();
+    owners.retain(|owner| !owner.id.is_empty());
+    for charge in input.charges.iter().filter(|charge| charge.behind.is_some()) {
+        let records = records_of(charge).map(|position| &input.records[position].key.owner);
+        owners.extend(records.cloned());
+    }
+    owners.extend(input.corrections.iter().flat_map(|one| one.owners.iter().cloned()));
+    owners
 }
 
 /// The language of a customer's documents.
@@ -176,9 +192,8 @@ fn line_of(
         quantity.times(&first.unit_price).divided_by(&first.base).unwrap_or(Exact::ZERO).reduced();
     let currency = input.agreement.currency;
     let net = Money::round(&exact, currency, input.seller.details.rounding)?;
-    let sources: Vec<PartSource<'_>> =
-        indexes.iter().map(|index| PartSource::new(&input.charges[*index])).collect();
-    let parts = parts_of(&sources, input.records, number, net.minor);
+    let charges: Vec<&Charge> = indexes.iter().map(|index| &input.charges[*index]).collect();
+    let parts = parts_of(&charges, input.records, number, net.minor);
     let unit_name = unit_of_quantity(first, &price.unit);
     let line = Line {
         number,
@@ -289,15 +304,13 @@ fn correction_parts(correction: &Correction, number: u32) -> Vec<ChargePart> {
 fn assemble(
     input: &DraftInput<'_>,
     lines: Vec<Line>,
-    parts: &[ChargePart],
+    (parts, owners): (&[ChargePart], BTreeSet<OwnerRef>),
     language: Language,
 ) -> Result<InvoiceDocument, TaxError> {
     let (seller, customer) = (&input.seller.details, &input.customer.details);
     let taxes = tax::subtotals(&lines, input.agreement.currency, seller.rounding)?;
     let net_minor: i64 = lines.iter().map(|line| line.net_minor).sum();
     let tax_minor: i64 = taxes.iter().map(|tax| tax.tax_minor).sum();
-    let mut owners: BTreeSet<OwnerRef> = parts.iter().map(|part| part.owner.clone()).collect();
-    owners.retain(|owner| !owner.id.is_empty());
     let (period_from, period_until) = (
         day_text(input.period.span.from, input.cycle),
         last_day_text(input.period.span, input.cycle),

@@ -18,8 +18,8 @@ use crate::customer::{Agreement, Customer, OwnerMapping, Seller};
 use crate::finding::store::load_open_findings;
 use crate::finding::{Finding, FindingState, repeated};
 use crate::ids::{CustomerId, FindingId, InvoiceId, OwnerRef, SourceName};
-use crate::meter::Facts;
 use crate::meter::quantities::{MeteringInput, quantities};
+use crate::meter::{Facts, Metered};
 use crate::money::Exact;
 use crate::period::{BillingCycle, Period, Span, midnight};
 use crate::rate::engine::rate;
@@ -81,11 +81,14 @@ pub async fn load_month(conn: &mut Conn, request: MonthRequest<'_>) -> Result<Mo
 }
 
 /// All that a month is made of, read and rated.
-pub(super) struct Gathered {
+pub(crate) struct Gathered {
     pub seller: Seller,
     pub customer: Customer,
     pub cycle: BillingCycle,
+    /// Billable records, with those of other customers where a price pools over the seller.
     pub records: Vec<StoredRecord>,
+    /// Their quantities.
+    pub metered: Vec<Metered>,
     pub versions: Vec<BookVersion>,
     pub rating: Rating,
     pub holds: Vec<Finding>,
@@ -93,7 +96,7 @@ pub(super) struct Gathered {
 }
 
 /// Reads and rates a month; histories are kept for the next customer.
-pub(super) async fn gather(
+pub(crate) async fn gather(
     conn: &mut Conn,
     request: &MonthRequest<'_>,
     histories: &mut Histories,
@@ -142,7 +145,18 @@ pub(super) async fn gather(
     });
     holds.extend(unpriced_holds(&rating.unpriced, request.known_at));
     let complete_until = complete_until(conn).await?;
-    Ok(Gathered { seller, customer, cycle, records, versions, rating, holds, complete_until })
+    let metered = metering.metered;
+    Ok(Gathered {
+        seller,
+        customer,
+        cycle,
+        records,
+        metered,
+        versions,
+        rating,
+        holds,
+        complete_until,
+    })
 }
 
 /// Makes the draft of what was gathered; a tax that cannot be decided is a hold.
@@ -152,8 +166,8 @@ pub(super) fn finish(
     id: InvoiceId,
     corrections: Vec<Correction>,
 ) -> Result<Month, StoreError> {
-    let Gathered { seller, customer, cycle, records, versions, rating, mut holds, complete_until } =
-        gathered;
+    let complete_until = gathered.complete_until;
+    let Gathered { seller, customer, cycle, records, versions, rating, mut holds, .. } = gathered;
     let input = |charges, corrections| DraftInput {
         id: id.clone(),
         seller: &seller,
@@ -213,15 +227,19 @@ async fn load_mapped(
         return Ok(Vec::new());
     }
     let mut records = load_records(conn, &mapping.owner, mapped, known_at).await?;
-    // A record that straddles a change of mapping belongs to whom the owner had at its start; a
-    // record that began before the period is cut by metering.
-    records.retain(|record| record.key.from >= mapping.from && record.key.from < mapping.until);
+    keep_mapped(&mut records, mapping);
     if records.iter().any(|record| record.kind == RecordKind::Cumulative) {
         let baselines = load_baselines(conn, &mapping.owner, mapped.from, known_at).await?;
         let known: BTreeSet<RecordKey> = records.iter().map(|one| one.key.clone()).collect();
         records.extend(baselines.into_iter().filter(|one| !known.contains(&one.key)));
     }
     Ok(records)
+}
+
+/// A record that straddles a change of mapping belongs to whom the owner had at its start; a
+/// record that began before the period is cut by metering.
+pub(crate) fn keep_mapped(records: &mut Vec<StoredRecord>, mapping: &OwnerMapping) {
+    records.retain(|record| record.key.from >= mapping.from && record.key.from < mapping.until);
 }
 
 async fn load_holds(

@@ -10,17 +10,6 @@ use crate::ids::{OwnerRef, SourceName};
 use crate::money::{Exact, allocate::largest_remainder};
 use crate::rate::Charge;
 
-/// A charge of the line.
-pub(super) struct PartSource<'a> {
-    charge: &'a Charge,
-}
-
-impl<'a> PartSource<'a> {
-    pub fn new(charge: &'a Charge) -> Self {
-        Self { charge }
-    }
-}
-
 #[derive(Default)]
 struct Group<'a> {
     first: Option<&'a Charge>,
@@ -31,19 +20,17 @@ struct Group<'a> {
 
 /// Cuts a line's net by owner, resource and meter, by largest remainder of the exact amounts.
 pub(super) fn parts_of(
-    sources: &[PartSource<'_>],
+    charges: &[&Charge],
     records: &[StoredRecord],
     line: u32,
     net_minor: i64,
 ) -> Vec<ChargePart> {
     let mut groups: BTreeMap<(OwnerRef, String, String), Group<'_>> = BTreeMap::new();
-    for source in sources {
-        let group = groups.entry(key_of(source.charge)).or_default();
-        group.first.get_or_insert(source.charge);
-        group.quantity.add_assign(&source.charge.quantity);
-        if let Some(resource) = &source.charge.resource {
-            group.records.push(resource.record);
-        }
+    for charge in charges {
+        let group = groups.entry(key_of(charge, records)).or_default();
+        group.first.get_or_insert(charge);
+        group.quantity.add_assign(&charge.quantity);
+        group.records.extend(records_of(charge));
     }
     for group in groups.values_mut() {
         if let Some(first) = group.first {
@@ -75,20 +62,30 @@ struct Place {
     net_minor: i64,
 }
 
-fn key_of(charge: &Charge) -> (OwnerRef, String, String) {
-    match &charge.resource {
-        Some(resource) => {
-            (resource.facts.owner.clone(), resource.id.to_string(), resource.meter.to_string())
-        }
-        None => {
-            let (source, id) = match charge.pool.scope_id.split_once('/') {
-                Some((source, rest)) => (source, rest.split('/').next().unwrap_or(rest)),
-                None => ("", ""),
-            };
-            let owner = OwnerRef { source: SourceName(source.to_owned()), id: id.to_owned() };
-            (owner, String::new(), String::new())
-        }
+/// Positions of the usage records that a charge stands on.
+pub(super) fn records_of(charge: &Charge) -> impl Iterator<Item = usize> {
+    let behind = charge.behind.iter().flat_map(|behind| behind.records.iter().copied());
+    charge.resource.iter().map(|resource| resource.record).chain(behind)
+}
+
+/// Owner, resource and meter. What a pool owes as a whole has the owner and the resource that all
+/// of its usage has in common, and no meter.
+fn key_of(charge: &Charge, records: &[StoredRecord]) -> (OwnerRef, String, String) {
+    if let Some(resource) = &charge.resource {
+        let owner = resource.facts.owner.clone();
+        return (owner, resource.id.to_string(), resource.meter.to_string());
     }
+    let mut keys = records_of(charge).map(|position| &records[position].key);
+    let nobody = || OwnerRef { source: SourceName(String::new()), id: String::new() };
+    let Some(first) = keys.next() else { return (nobody(), String::new(), String::new()) };
+    let (mut one_owner, mut one_resource) = (true, true);
+    for key in keys {
+        one_owner &= key.owner == first.owner;
+        one_resource &= key.resource == first.resource;
+    }
+    let owner = if one_owner { first.owner.clone() } else { nobody() };
+    let resource = if one_owner && one_resource { first.resource.clone() } else { String::new() };
+    (owner, resource, String::new())
 }
 
 fn part(
@@ -102,15 +99,19 @@ fn part(
     let key_text = |index: Option<&usize>| {
         index.map_or_else(String::new, |index| crate::store::codec::to_json(&records[*index].key))
     };
-    let facts = group.first.and_then(|charge| charge.resource.as_ref()).map(|r| &r.facts);
+    let own = group.first.and_then(|charge| charge.resource.as_ref()).map(|one| &one.facts);
+    let shared = group.first.and_then(|charge| charge.behind.as_ref()).map(|one| &one.facts);
+    // Facts of one use speak for a pool only as far as all of its usage has them in common.
+    let facts = own.or(shared.filter(|_| !owner.id.is_empty()));
+    let of_resource = facts.filter(|_| own.is_some() || !resource.is_empty());
     let named = |pair: &Option<(String, String)>| pair.as_ref().map(|(_, name)| name.clone());
-    let tags = facts.map_or_else(Vec::new, |facts| {
+    let tags = of_resource.map_or_else(Vec::new, |facts| {
         let tags = facts.attributes.iter().filter_map(|(key, value)| {
             key.strip_prefix(attribute::TAG_PREFIX).map(|key| format!("{key}={value}"))
         });
         tags.collect()
     });
-    let name = facts.and_then(|facts| facts.attributes.get(attribute::NAME).cloned());
+    let name = of_resource.and_then(|facts| facts.attributes.get(attribute::NAME).cloned());
     ChargePart {
         line: place.line,
         ordinal: place.ordinal,

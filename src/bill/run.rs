@@ -452,7 +452,7 @@ impl Billing<'_> {
 
 /// From when on an issued period is rated by its original prices: those known when it was drafted,
 /// or when an explicit correction run billed others.
-fn prices_of(invoice: &InvoiceDocument, issued: &[InvoiceDocument]) -> i64 {
+pub(crate) fn prices_of(invoice: &InvoiceDocument, issued: &[InvoiceDocument]) -> i64 {
     let corrects = |one: &&InvoiceDocument| {
         let on_lines = one.lines.iter().filter_map(|line| line.corrects.as_ref());
         on_lines.chain(one.corrects.as_ref()).any(|of| of.id == invoice.id)

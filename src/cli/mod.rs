@@ -16,6 +16,7 @@ pub mod output;
 pub mod prices;
 pub mod quarantine;
 pub mod rate;
+pub mod reconcile;
 pub mod restore;
 pub mod sellers;
 pub mod serve;

@@ -60,6 +60,8 @@ enum Verb {
     CreditNotes(super::credit_notes::Args),
     /// A customer's statement of account.
     Statement(super::statement::Args),
+    /// Records, metered, billed and the cloud's inventory of a period side by side.
+    Reconcile(super::reconcile::Args),
     /// Recompute everything issued from its evidence, and check the chain.
     Verify(super::verify::Args),
     /// Copy the SQLite database while it serves.
@@ -102,6 +104,7 @@ async fn run_on_schema(app: &App, verb: Verb, out: Output) -> anyhow::Result<Exi
         Verb::Invoices(args) => super::invoices::run(app, args, out).await,
         Verb::CreditNotes(args) => super::credit_notes::run(app, args, out).await,
         Verb::Statement(args) => super::statement::run(app, args, out).await,
+        Verb::Reconcile(args) => super::reconcile::run(app, args, out).await,
         Verb::Verify(args) => super::verify::run(app, args, out).await,
         Verb::Backup(args) => super::backup::run(app, args, out).await,
         Verb::Config(_) | Verb::Demo(_) | Verb::Migrate(_) | Verb::Restore(_) | Verb::Doctor(_) => {

@@ -70,13 +70,26 @@ pub async fn load_open_findings(
     span: Span,
     known_at: i64,
 ) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = load_owner_findings(conn, owner, span, known_at).await?;
+    findings.retain(|finding| finding.state == FindingState::Open);
+    Ok(findings)
+}
+
+/// All findings that touch an owner inside `span`, with their state as known at `known_at`,
+/// ascending by span start.
+pub async fn load_owner_findings(
+    conn: &mut Conn,
+    owner: &OwnerRef,
+    span: Span,
+    known_at: i64,
+) -> Result<Vec<Finding>, StoreError> {
     let sql = "SELECT f.id, f.rule, f.source, f.owner, f.meter, f.resource, f.span_from, \
                f.span_until, f.record_key, f.repaired, f.message, f.detail, f.recorded_at, \
                COALESCE((SELECT d.decision FROM finding_decision d \
                  WHERE d.finding_id = f.id AND d.recorded_at <= $1 \
                  ORDER BY d.recorded_at DESC, d.id DESC LIMIT 1), '') FROM finding f \
                WHERE f.source = $2 AND f.owner = $3 AND f.span_from < $4 \
-                 AND (f.span_until > $5 OR f.span_until = f.span_from) AND f.repaired = 0 \
+                 AND (f.span_until > $5 OR f.span_until = f.span_from) \
                  AND f.recorded_at <= $6 ORDER BY f.span_from, f.id";
     let query = sqlx::query(sql)
         .bind(known_at)
@@ -85,14 +98,7 @@ pub async fn load_open_findings(
         .bind(span.until)
         .bind(span.from)
         .bind(known_at);
-    let mut findings = Vec::new();
-    for row in conn.fetch_all(query).await? {
-        let finding = finding_row(&row)?;
-        if finding.state == FindingState::Open {
-            findings.push(finding);
-        }
-    }
-    Ok(findings)
+    conn.fetch_all(query).await?.iter().map(finding_row).collect()
 }
 
 fn finding_row(row: &sqlx::any::AnyRow) -> Result<Finding, StoreError> {

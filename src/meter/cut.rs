@@ -48,6 +48,15 @@ pub(super) fn share(quantity: &Exact, part: Span, whole: Span) -> Exact {
     quantity.times(&Exact::ratio(seconds / common, of / common))
 }
 
+/// How much of a quantity that was used in `whole` falls inside `span`. An instant's falls wholly
+/// inside or outside.
+pub fn inside(quantity: &Exact, whole: Span, span: Span) -> Exact {
+    if whole.is_empty() {
+        return if span.contains(whole.from) { quantity.clone() } else { Exact::ZERO };
+    }
+    share(quantity, whole.intersect(span), whole)
+}
+
 /// Hours of a span, in seconds of 3600.
 pub(super) fn hours(span: Span) -> Exact {
     Exact::ratio(i128::from(span.seconds()), 3600)

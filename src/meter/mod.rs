@@ -15,6 +15,7 @@ use crate::ids::{CustomerId, OwnerRef};
 use crate::money::Exact;
 use crate::period::Span;
 
+pub use cut::inside;
 pub use kind::{Category, METERS, Meter, MeterUnit, category_of, meter_of};
 
 /// What is known of a resource while it was used: shared by all quantities it holds for.

@@ -91,6 +91,17 @@ pub struct Charge {
     pub base: Exact,
     /// `None` for charges of the pool as a whole (packages, tier fees, minimum, cap).
     pub resource: Option<ChargedResource>,
+    /// What a charge of the pool as a whole stands on; `None` where `resource` tells it.
+    pub behind: Option<Behind>,
+}
+
+/// The wanted customer's usage in a pool that is charged as a whole.
+#[derive(Clone, Debug)]
+pub struct Behind {
+    /// Positions of the usage records in the caller's list, ascending, each once.
+    pub records: Vec<usize>,
+    /// Facts of the first use.
+    pub facts: Arc<Facts>,
 }
 
 /// The resource behind a charge.

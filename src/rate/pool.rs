@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::gather::{Gathered, Run, Use};
 use super::tiers::{Allotment, Ladder};
-use super::{Charge, ChargeKind, ChargedResource, PoolKey, RatingInput, TierSpan, units};
+use super::{Behind, Charge, ChargeKind, ChargedResource, PoolKey, RatingInput, TierSpan, units};
 use crate::catalog::price::{Model, Per, Price};
 use crate::meter::Metered;
 use crate::money::Exact;
@@ -222,7 +222,7 @@ impl<'a> Pools<'a> {
                 };
                 left = left.minus(&part);
                 let tier = ladder.tier(index);
-                self.charge_fee(terms, index, ladder, &share_of(self.is_own(of)));
+                self.charge_fee((terms, run), index, ladder, &share_of(self.is_own(of)));
                 self.advance(of, terms, &part);
                 self.charge_use(of, terms, part, tier.amount.clone(), Some(ladder.span(index)));
             }
@@ -247,7 +247,7 @@ impl<'a> Pools<'a> {
         }
         if volume.last == number && volume.total.is_positive() {
             let own = volume.own.divided_by(&volume.total).unwrap_or(Exact::ZERO);
-            self.charge_fee(terms, index, ladder, &own);
+            self.charge_fee((terms, run), index, ladder, &own);
         }
     }
 
@@ -304,7 +304,8 @@ impl<'a> Pools<'a> {
         if own.is_positive() {
             let state = &mut self.states[terms.pool];
             state.own_amount.add_assign(&own.times(&terms.unit_price));
-            let charge = self.charge(terms, ChargeKind::Package, own, terms.unit_price.clone());
+            let mut charge = self.charge(terms, ChargeKind::Package, own, terms.unit_price.clone());
+            charge.behind = self.behind(std::iter::once(run));
             self.charges.push(charge);
         }
     }
@@ -362,7 +363,13 @@ impl<'a> Pools<'a> {
 
     /// Charges a tier's fee the first time the tier is touched, and of it `own` to the wanted
     /// customer.
-    fn charge_fee(&mut self, terms: &Terms<'a>, index: usize, ladder: &Ladder<'_>, own: &Exact) {
+    fn charge_fee(
+        &mut self,
+        (terms, run): (&Terms<'a>, &Run),
+        index: usize,
+        ladder: &Ladder<'_>,
+        own: &Exact,
+    ) {
         let state = &mut self.states[terms.pool];
         let fee = &ladder.tier(index).flat;
         if fee.is_zero() || state.fees.contains(&index) {
@@ -374,6 +381,7 @@ impl<'a> Pools<'a> {
         if own.is_positive() {
             let mut charge = self.charge(terms, ChargeKind::TierFee, own.clone(), fee.clone());
             charge.tier = Some(ladder.span(index));
+            charge.behind = self.behind(std::iter::once(run));
             self.charges.push(charge);
         }
     }
@@ -393,7 +401,7 @@ impl<'a> Pools<'a> {
             .as_ref()
             .map(|minimum| minimum.times(&self.part_of_period()).minus(&state.amount));
         let excess = terms.price.cap.as_ref().map(|cap| state.amount.minus(cap));
-        let charge = if let Some(missing) = missing.filter(Exact::is_positive) {
+        let mut charge = if let Some(missing) = missing.filter(Exact::is_positive) {
             self.charge(terms, ChargeKind::Minimum, Exact::ONE, missing.times(&own).reduced())
         } else if let Some(excess) = excess.filter(Exact::is_positive) {
             self.charge(terms, ChargeKind::Cap, Exact::int(-1), excess.times(&own).reduced())
@@ -401,6 +409,8 @@ impl<'a> Pools<'a> {
             return;
         };
         if charge.unit_price.is_positive() {
+            let runs = self.runs_of[terms.pool].iter().map(|number| &self.gathered.runs[*number]);
+            charge.behind = self.behind(runs);
             self.charges.push(charge);
         }
     }
@@ -447,7 +457,19 @@ impl<'a> Pools<'a> {
             unit_price,
             base: Exact::ONE,
             resource: None,
+            behind: None,
         }
+    }
+
+    /// The wanted customer's records in some runs.
+    fn behind<'r>(&self, runs: impl Iterator<Item = &'r Run>) -> Option<Behind> {
+        let own = runs.flat_map(|run| &run.uses).filter(|of| self.is_own(**of));
+        let uses: Vec<&Metered> = own.map(|of| &self.input.metered[of.metered]).collect();
+        let facts = Arc::clone(&uses.first()?.facts);
+        let mut records: Vec<usize> = uses.into_iter().map(|metered| metered.record).collect();
+        records.sort_unstable();
+        records.dedup();
+        Some(Behind { records, facts })
     }
 
     fn resource(&self, of: Use) -> ChargedResource {

@@ -23,7 +23,7 @@ use super::auth::COOKIE;
         usage::list, imports::create,
         invoices::list, invoices::show, invoices::lines, invoices::parts, invoices::pdf,
         invoices::html, invoices::csv, invoices::annex, explain::show,
-        credit_notes::create, statement::show,
+        credit_notes::create, statement::show, reconciliation::show,
         drafts::list, drafts::show, drafts::approve, drafts::issue,
         findings::list, findings::show, findings::release, findings::reject,
         catalog::list, price_books::list, price_books::show,

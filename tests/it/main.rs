@@ -9,5 +9,6 @@ mod demo;
 mod ops;
 mod present;
 mod rate;
+mod reconcile;
 mod support;
 mod web;

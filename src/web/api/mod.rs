@@ -12,6 +12,7 @@ pub mod invoices;
 pub mod json;
 pub mod month;
 pub mod price_books;
+pub mod reconciliation;
 pub mod sellers;
 pub mod session;
 pub mod statement;

@@ -29,7 +29,7 @@ pub async fn list(
 }
 
 /// Drafts are the seller's own business until they are issued.
-fn check_staff(visitor: &Visitor) -> Result<(), ApiError> {
+pub fn check_staff(visitor: &Visitor) -> Result<(), ApiError> {
     match visitor.scope() {
         Scope::Provider | Scope::Sellers(_) => Ok(()),
         Scope::Owners { .. } => Err(ApiError::not_found("page")),

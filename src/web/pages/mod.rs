@@ -10,6 +10,7 @@ pub mod invoice;
 pub mod invoices;
 pub mod line;
 pub mod month;
+pub mod reconciliation;
 pub mod shell;
 pub mod sign_in;
 pub mod texts;

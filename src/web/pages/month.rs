@@ -116,6 +116,13 @@ fn steps(visitor: &Visitor, view: &MonthView) -> Markup {
             a href=(visitor.link(&format!("/billing/invoices?customer={id}"))) {
                 (visitor.text(texts::INVOICES))
             }
+            @if visitor.is_staff() {
+                @let period = view.period.label.to_string();
+                @let address = format!("/billing/customers/{id}/reconciliation");
+                a href=(visitor.link_with(&address, &[("period", &period)])) {
+                    (visitor.text(texts::RECONCILIATION))
+                }
+            }
             @if view.progress != Progress::Running {
                 a rel="next" href=(month(view.period.label.next())) {
                     (visitor.text(texts::LATER)) " →"

@@ -127,6 +127,20 @@ texts! {
     FETCHED: "Fetched", "Abgerufen", "Récupéré";
     REQUEST: "Request", "Anfrage", "Requête";
     ALL_RESOURCES: "All resources", "Alle Ressourcen", "Toutes les ressources";
+    RECONCILIATION: "Reconciliation", "Abgleich", "Rapprochement";
+    RECORDED: "Recorded", "Erfasst", "Enregistré";
+    METERED: "Metered", "Gemessen", "Mesuré";
+    BILLED: "Billed", "Berechnet", "Facturé";
+    INVENTORY: "In the inventory", "Im Bestand", "À l’inventaire";
+    OWNER: "Account or project", "Konto oder Projekt", "Compte ou projet";
+    ASK_INVENTORY: "Compare with the cloud’s inventory", "Mit dem Bestand der Cloud vergleichen",
+        "Comparer avec l’inventaire du cloud";
+    ALL_AGREES: "What was recorded, metered and billed agrees.",
+        "Erfasstes, Gemessenes und Berechnetes stimmen überein.",
+        "Ce qui est enregistré, mesuré et facturé concorde.";
+    DIFFERENCES_OPEN: "There are differences that somebody has to look at.",
+        "Es gibt Abweichungen, die jemand ansehen muss.",
+        "Il y a des écarts que quelqu’un doit examiner.";
     RULE: "Rule", "Regel", "Règle";
     SPAN: "Time", "Zeit", "Temps";
     WHAT: "What", "Was", "Quoi";

@@ -1,5 +1,6 @@
 //! Tests of invoices: price book and usage in, invoice out; issue, corrections, credit notes.
 
+pub mod cloud;
 mod corrections;
 mod credit;
 mod golden;

@@ -1,7 +1,7 @@
-//! Tests of collecting, findings, import and reconciliation.
+//! Tests of collecting and findings.
 
 mod import;
 mod import_fuzz;
 mod recorded;
 mod rules;
-mod world;
+pub mod world;

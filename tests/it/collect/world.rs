@@ -31,6 +31,8 @@ pub struct Shown {
     /// Bodies of the pages of each window.
     pub windows: BTreeMap<Span, Vec<Vec<u8>>>,
     pub inventory: Vec<InventoryItem>,
+    /// The inventory does not answer.
+    pub inventory_down: bool,
     pub closed_until: i64,
     pub window_seconds: i64,
     pub zone: String,
@@ -86,8 +88,16 @@ impl Orchestrator for Source {
         Box::pin(async { Ok(Vec::new()) })
     }
     fn fetch_inventory(&self) -> BoxFuture<'_, Answer<Vec<InventoryItem>>> {
-        let inventory = self.shown.lock().expect("lock").inventory.clone();
-        Box::pin(async move { Ok(inventory) })
+        let shown = self.shown.lock().expect("lock");
+        let answer = match shown.inventory_down {
+            true => Err(OrchestratorError::Unavailable {
+                source_name: "cs1".to_owned(),
+                request: "listVirtualMachines".to_owned(),
+                status: 503,
+            }),
+            false => Ok(shown.inventory.clone()),
+        };
+        Box::pin(async move { answer })
     }
     fn sign_in(&self, _: Credential) -> BoxFuture<'_, Answer<SignIn>> {
         Box::pin(async { Ok(SignIn::Refused { reason: "a test's source".to_owned() }) })

@@ -8,5 +8,6 @@ mod guard;
 mod invoices;
 mod isolation;
 mod pages;
+mod reconciliation;
 mod sign_in;
 mod world;

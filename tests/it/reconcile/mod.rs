@@ -1,0 +1,4 @@
+//! Tests of comparing records, metered, billed and the inventory.
+
+mod cli;
+mod sides;
