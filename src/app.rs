@@ -84,9 +84,21 @@ fn build_orchestrator(source: &SourceConfig) -> anyhow::Result<Arc<dyn Orchestra
     }
 }
 
+/// Who called: behind `sudo` its caller, else the name of the process's user, else their number.
 fn system_user() -> String {
-    std::env::var("SUDO_USER")
-        .or_else(|_| std::env::var("USER"))
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_else(|_| "unknown".to_owned())
+    use std::os::unix::fs::MetadataExt;
+    if let Ok(user) = std::env::var("SUDO_USER") {
+        return user;
+    }
+    let Ok(process) = std::fs::metadata("/proc/self") else {
+        return std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
+    };
+    let number = process.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_else(|_| String::new());
+    let named = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| format!("uid {number}"))
 }

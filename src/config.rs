@@ -192,7 +192,7 @@ impl Config {
     /// Reads a configuration file; errors name file, line, column and key.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
-            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+            .map_err(|error| anyhow::anyhow!("{}: {error}{}", path.display(), hint_of(&error)))?;
         Self::parse(&text, &path.display().to_string())
     }
 
@@ -202,6 +202,16 @@ impl Config {
             let (line, column) = place(text, error.span().map_or(0, |span| span.start));
             anyhow::anyhow!("{name}:{line}:{column}: {}", error.message())
         })
+    }
+}
+
+/// How to get a configuration where there is none.
+fn hint_of(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            "; billow config init writes one, --config or BILLOW_CONFIG names another"
+        }
+        _ => "",
     }
 }
 

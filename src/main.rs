@@ -18,10 +18,18 @@ async fn main() -> ExitCode {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Found) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("billow: {error:#}");
+            eprintln!("billow: {}", told(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// An error with its causes, each told once: many name their cause in their own text.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }
 
 fn start_log() {

@@ -16,7 +16,7 @@ use crate::collect::store::{load_baselines, load_records, load_watermarks};
 use crate::customer::store::{AsOf, load_agreements, load_customer, load_mappings, load_seller};
 use crate::customer::{Agreement, Customer, OwnerMapping, Seller};
 use crate::finding::store::load_open_findings;
-use crate::finding::{Finding, FindingState};
+use crate::finding::{Finding, FindingState, repeated};
 use crate::ids::{CustomerId, FindingId, InvoiceId, OwnerRef, SourceName};
 use crate::meter::quantities::{MeteringInput, quantities};
 use crate::meter::{Facts, Metered};
@@ -58,6 +58,19 @@ pub struct Month {
     pub versions: Vec<BookVersion>,
     /// Usage is complete up to this instant (the least of the sources' watermarks).
     pub complete_until: i64,
+}
+
+impl Month {
+    /// What holds it, one line each: the same doubt about the same resource is told once.
+    pub fn hold_texts(&self) -> Vec<String> {
+        let names: BTreeMap<&str, &str> = self
+            .parts
+            .iter()
+            .map(|part| (part.resource.as_str(), part.resource_name.as_str()))
+            .collect();
+        let told = repeated(&self.holds);
+        told.iter().map(|one| one.text(names.get(one.first.resource.as_str()).copied())).collect()
+    }
 }
 
 /// Rates a month.

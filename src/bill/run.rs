@@ -221,11 +221,7 @@ impl Billing<'_> {
     }
 
     fn holds(&self, month: &super::month::Month) -> Vec<String> {
-        let mut holds: Vec<String> = month
-            .holds
-            .iter()
-            .map(|hold| format!("{}: {} {}", hold.rule, hold.resource, hold.message))
-            .collect();
+        let mut holds = month.hold_texts();
         let end = month.document.period.span.until;
         let wait = i64::from(self.app.config.billing.close_after_days) * DAY_SECONDS;
         if self.now < end + wait {

@@ -245,6 +245,22 @@ pub async fn load_present_items(
     Ok(present.filter(|item| item.kind != ItemKind::Resource).collect())
 }
 
+/// The last name of a resource, of one that is gone too; `None` where it was never shown.
+pub async fn load_resource_name(
+    conn: &mut Conn,
+    source: &SourceName,
+    id: &str,
+) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT name FROM catalog_item WHERE source = $1 AND kind = $2 AND id = $3 \
+               ORDER BY valid_from DESC, recorded_at DESC LIMIT 1";
+    let query = sqlx::query(sql)
+        .bind(source.0.clone())
+        .bind(enum_text(&ItemKind::Resource))
+        .bind(id.to_owned());
+    let row = conn.fetch_optional(query).await?;
+    row.map(|row| Ok(row.try_get(0)?)).transpose()
+}
+
 /// A state of an item as it is stored.
 #[derive(Clone, Debug)]
 pub struct ItemState {

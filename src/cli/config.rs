@@ -36,6 +36,8 @@ struct Answer {
     file: String,
     ok: bool,
     problems: Vec<String>,
+    /// Names of the clouds that are configured.
+    sources: Vec<String>,
 }
 
 /// Runs the verb; needs no database.
@@ -56,7 +58,8 @@ fn init(file: &Path, force: bool, out: Output) -> anyhow::Result<Exit> {
     }
     std::fs::write(file, EXAMPLE)
         .map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
-    let answer = Answer { file: file.display().to_string(), ok: true, problems: Vec::new() };
+    let name = file.display().to_string();
+    let answer = Answer { file: name, ok: true, problems: Vec::new(), sources: Vec::new() };
     out.show(&answer, || {
         format!("wrote {}\nnext: edit it, then billow config check", file.display())
     });
@@ -64,14 +67,21 @@ fn init(file: &Path, force: bool, out: Output) -> anyhow::Result<Exit> {
 }
 
 fn check(file: &Path, out: Output) -> anyhow::Result<Exit> {
-    let problems = match Config::load(file) {
-        Ok(config) => config.problems(),
-        Err(error) => vec![format!("{error:#}")],
+    let (problems, sources) = match Config::load(file) {
+        Ok(config) => {
+            let names = config.sources.iter().map(|source| source.name.clone()).collect();
+            (config.problems(), names)
+        }
+        Err(error) => (vec![format!("{error:#}")], Vec::new()),
     };
     let ok = problems.is_empty();
-    let answer = Answer { file: file.display().to_string(), ok, problems };
-    out.show(&answer, || {
-        if answer.ok { format!("{}: good", answer.file) } else { answer.problems.join("\n") }
+    let answer = Answer { file: file.display().to_string(), ok, problems, sources };
+    out.show(&answer, || match (answer.ok, answer.sources.as_slice()) {
+        (false, _) => answer.problems.join("\n"),
+        (true, []) => {
+            format!("{}: good, but it names no cloud yet: add a [[source]] block", answer.file)
+        }
+        (true, names) => format!("{}: good; clouds: {}", answer.file, names.join(", ")),
     });
     Ok(if ok { Exit::Done } else { Exit::Found })
 }

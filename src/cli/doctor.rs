@@ -5,9 +5,11 @@ use serde::Serialize;
 use super::output::table;
 use super::{Exit, Output};
 use crate::app::App;
+use crate::bill::document::Address;
 use crate::catalog::store::load_book_versions;
 use crate::collect::store::load_watermarks;
-use crate::customer::store::{AsOf, load_sellers};
+use crate::customer::Customer;
+use crate::customer::store::{AsOf, load_customers, load_sellers};
 use crate::orchestrator::Check;
 use crate::period::Span;
 use crate::store::{Engine, StoreError, health, knowledge};
@@ -39,6 +41,7 @@ pub async fn run(app: &App, args: Args, out: Output) -> anyhow::Result<Exit> {
     if schema.is_ok() {
         checks.extend(database(app).await?);
         checks.extend(sellers(app).await?);
+        checks.extend(customers(app).await?);
         checks.extend(doubts(app).await?);
         checks.extend(lags(app).await?);
     }
@@ -150,7 +153,8 @@ async fn sellers(app: &App) -> anyhow::Result<Vec<Check>> {
     let mut conn = app.db.read().await?;
     let sellers = load_sellers(&mut conn, AsOf { at: now, known_at: now }).await?;
     if sellers.is_empty() {
-        let mend = "billow sellers set provider --file seller.toml --reason \"first set-up\"";
+        let mend = "billow sellers example > seller.toml; edit it; billow sellers set provider \
+                    --file seller.toml --reason \"first set-up\"";
         return Ok(vec![wrong("there is no seller", "nobody can issue an invoice", mend)]);
     }
     let mut checks = Vec::new();
@@ -179,6 +183,27 @@ async fn sellers(app: &App) -> anyhow::Result<Vec<Check>> {
         }
     }
     Ok(checks)
+}
+
+/// Customers whom an invoice would reach without an address.
+async fn customers(app: &App) -> anyhow::Result<Vec<Check>> {
+    let mut conn = app.db.read().await?;
+    let mut customers = load_customers(&mut conn, AsOf::now(app.clock.now_seconds())).await?;
+    let lacking =
+        |customer: &Customer| !customer.internal && customer.details.address == Address::default();
+    customers.retain(lacking);
+    let Some(first) = customers.first() else {
+        return Ok(vec![well("every customer has an address")]);
+    };
+    let (number, name) = (&first.number, &first.details.name);
+    Ok(vec![wrong(
+        format!("{} customers have no address, such as {number} {name}", customers.len()),
+        "an invoice names its buyer's address; many buyers may not pay one without",
+        format!(
+            "billow customers set {number} --field 'address.lines=[\"…\"]' \
+             --field address.postal_code=… --field address.city=… --field address.country=…"
+        ),
+    )])
 }
 
 async fn doubts(app: &App) -> anyhow::Result<Vec<Check>> {

@@ -14,6 +14,7 @@ pub mod invoices;
 pub mod migrate;
 pub mod output;
 pub mod prices;
+pub mod quarantine;
 pub mod rate;
 pub mod reconcile;
 pub mod restore;

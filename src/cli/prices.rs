@@ -37,8 +37,14 @@ enum Verb {
     Generate(Box<GenerateArgs>),
     /// Check files: every error with its line and column.
     Check { files: Vec<PathBuf> },
-    /// What differs between two books: files, BOOK (as it holds now) or BOOK@NUMBER.
-    Diff { old: String, new: String },
+    /// What differs between two books.
+    Diff {
+        /// A file, BOOK (as it holds now) or BOOK@NUMBER; with one alone, it is compared with
+        /// what holds now of the file's book.
+        old: String,
+        /// The other one.
+        new: Option<String>,
+    },
     /// Store a file as a new version that holds from an instant on.
     Apply(ApplyArgs),
     /// All versions, or those of one book.
@@ -100,33 +106,46 @@ struct GenerateArgs {
     /// Amount an hour of a licence: NAME=AMOUNT, by operating system, its category or template.
     #[arg(long = "licence", value_name = "NAME=AMOUNT")]
     licences: Vec<String>,
+    /// An hour of one vCPU.
     #[arg(long, value_name = "AMOUNT")]
     vcpu_hour: Option<Exact>,
+    /// An hour of one GiB of memory.
     #[arg(long, value_name = "AMOUNT")]
     ram_gib_hour: Option<Exact>,
+    /// An hour of one GPU.
     #[arg(long, value_name = "AMOUNT")]
     gpu_hour: Option<Exact>,
+    /// A month of one GiB of disk.
     #[arg(long, value_name = "AMOUNT")]
     storage_gib_month: Option<Exact>,
+    /// A month of one guaranteed IOPS.
     #[arg(long, value_name = "AMOUNT")]
     iops_month: Option<Exact>,
+    /// A month of one GiB of snapshots.
     #[arg(long, value_name = "AMOUNT")]
     snapshot_gib_month: Option<Exact>,
+    /// A month of one GiB of templates and ISO images.
     #[arg(long, value_name = "AMOUNT")]
     image_gib_month: Option<Exact>,
+    /// A month of one GiB of backups.
     #[arg(long, value_name = "AMOUNT")]
     backup_gib_month: Option<Exact>,
+    /// A month of one GB of object storage.
     #[arg(long, value_name = "AMOUNT")]
     object_gb_month: Option<Exact>,
+    /// An hour of one public IP address.
     #[arg(long, value_name = "AMOUNT")]
     address_hour: Option<Exact>,
+    /// One GB sent.
     #[arg(long, value_name = "AMOUNT")]
     traffic_gb: Option<Exact>,
     /// GB sent that are free for each customer and period.
     #[arg(long, value_name = "GB")]
     traffic_included_gb: Option<Exact>,
+    /// An hour of one load balancer rule.
     #[arg(long, value_name = "AMOUNT")]
     load_balancer_hour: Option<Exact>,
+    /// An hour of one VPN user.
     #[arg(long, value_name = "AMOUNT")]
     vpn_user_hour: Option<Exact>,
 }
@@ -136,7 +155,7 @@ pub async fn run(app: &App, args: Args, out: Output) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::Generate(args) => generate(app, *args, out).await,
         Verb::Check { files } => check(&files, out),
-        Verb::Diff { old, new } => diff(app, &old, &new, out).await,
+        Verb::Diff { old, new } => diff(app, &old, new.as_deref(), out).await,
         Verb::Apply(args) => apply_file(app, args, out).await,
         Verb::List { book } => list(app, book.as_deref(), out).await,
         Verb::Show { version } => show(app, &version, out).await,
@@ -337,11 +356,14 @@ async fn find_book(conn: &mut Conn, text: &str, now: i64) -> anyhow::Result<Book
     book_of(version, &file)
 }
 
-async fn diff(app: &App, old: &str, new: &str, out: Output) -> anyhow::Result<Exit> {
+async fn diff(app: &App, old: &str, new: Option<&str>, out: Output) -> anyhow::Result<Exit> {
     let now = app.clock.now_seconds();
     let mut conn = app.db.read().await?;
-    let old = find_book(&mut conn, old, now).await?;
-    let new = find_book(&mut conn, new, now).await?;
+    let first = find_book(&mut conn, old, now).await?;
+    let (old, new) = match new {
+        Some(new) => (first, find_book(&mut conn, new, now).await?),
+        None => (find_book(&mut conn, &first.code, now).await?, first),
+    };
     let diff = book_diff::diff(&old, &new);
     out.show(&diff, || diff_text(&diff));
     Ok(if diff.is_empty() { Exit::Done } else { Exit::Found })

@@ -154,8 +154,8 @@ fn month_text(month: &Month, explain: bool) -> String {
     );
     text.push_str(&lines_text(document));
     text.push_str(&format!("\nusage is complete until {}", when::text(month.complete_until)));
-    for hold in &month.holds {
-        text.push_str(&format!("\nheld by {}: {} {}", hold.rule, hold.resource, hold.message));
+    for hold in month.hold_texts() {
+        text.push_str(&format!("\nheld by {hold}"));
     }
     if explain {
         for decision in &month.decisions {

@@ -16,6 +16,9 @@ use crate::ids::{IdMaker, OwnerRef, SourceName};
 use crate::orchestrator::OwnerKind;
 use crate::store::Conn;
 
+/// The commented details that `example` writes; a test reads them back.
+pub const EXAMPLE: &str = include_str!("../../docs/seller.example.toml");
+
 /// Who bills: the provider and the resellers below it.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -29,6 +32,8 @@ enum Verb {
     List,
     /// One seller with all its details.
     Show { code: String },
+    /// A file of details to fill in, with all keys and their defaults.
+    Example,
     /// Make a seller, or change its details from an instant on.
     Set(SetArgs),
 }
@@ -62,6 +67,11 @@ pub async fn run(app: &App, args: Args, out: Output) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::List => list(app, out).await,
         Verb::Show { code } => show(app, &code, out).await,
+        Verb::Example => {
+            let text = EXAMPLE.trim_end();
+            out.show(&json!({ "text": EXAMPLE }), || text.to_owned());
+            Ok(Exit::Done)
+        }
         Verb::Set(args) => set(app, args, out).await,
     }
 }
@@ -134,6 +144,11 @@ async fn set(app: &App, args: SetArgs, out: Output) -> anyhow::Result<Exit> {
     };
     let sellers = load_sellers(&mut tx, AsOf::now(now)).await?;
     let present = sellers.iter().find(|seller| seller.code == args.code);
+    anyhow::ensure!(
+        present.is_some() || !args.details.is_empty(),
+        "a new seller needs its details: billow sellers example > seller.toml writes a file to \
+         fill in, then give it with --file"
+    );
     let from = match &args.from {
         Some(text) => Some(when::instant(&mut tx, text, now).await?),
         None => None,

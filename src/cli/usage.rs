@@ -8,19 +8,16 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::output::table;
-use super::when;
-use super::{Exit, Output};
+use super::{Exit, Output, quarantine, when};
 use crate::app::App;
-use crate::bill::stake::money_at_stake;
 use crate::collect::import::parse_csv;
 use crate::collect::import_job::import as import_rows;
 use crate::collect::store::{load_all_records, load_attribute_sets};
-use crate::finding::decision::{Decision, decide};
-use crate::finding::store::load_findings;
-use crate::finding::{Finding, FindingState};
-use crate::ids::{FindingId, OwnerRef, SourceName};
-use crate::money::Money;
+use crate::customer::store::load_owner_history;
+use crate::ids::{OwnerRef, SourceName};
+use crate::orchestrator::{OwnerInfo, OwnerKind};
 use crate::period::Span;
+use crate::store::Conn;
 
 /// Rows that a list shows.
 const ROWS_MAX: usize = 1_000;
@@ -34,20 +31,7 @@ pub struct Args {
 #[derive(Subcommand)]
 enum Verb {
     /// Records of one owner.
-    List {
-        /// Name of the source.
-        #[arg(long)]
-        source: String,
-        /// The orchestrator's id of the account or project.
-        #[arg(long)]
-        owner: String,
-        /// First instant: RFC 3339 or YYYY-MM-DD.
-        #[arg(long)]
-        from: String,
-        /// Where to stop.
-        #[arg(long)]
-        to: String,
-    },
+    List(ListArgs),
     /// Usage that the orchestrator cannot see, from a CSV file; all of it or nothing.
     Import {
         /// The file; `-` reads standard input.
@@ -56,54 +40,73 @@ enum Verb {
     /// Doubts about records and gaps.
     Quarantine {
         #[command(subcommand)]
-        action: Quarantine,
+        action: quarantine::Verb,
     },
 }
 
-#[derive(Subcommand)]
-enum Quarantine {
-    /// Open findings, with the money at stake.
-    List {
-        /// Decided and repaired ones too.
-        #[arg(long)]
-        all: bool,
-    },
-    /// One finding with all that is known of it.
-    Show {
-        /// Id of the finding.
-        id: String,
-    },
-    /// The record counts, or the proposed quantity is taken, or the gap is accepted.
-    Release {
-        /// Id of the finding.
-        id: String,
-        /// Why; kept in the audit log.
-        #[arg(long)]
-        reason: String,
-    },
-    /// The record does not count; the proposal is not taken.
-    Reject {
-        /// Id of the finding.
-        id: String,
-        /// Why; kept in the audit log.
-        #[arg(long)]
-        reason: String,
-    },
+#[derive(clap::Args)]
+struct ListArgs {
+    /// Name of the source; the only one where one is configured.
+    #[arg(long)]
+    source: Option<String>,
+    /// The account or project: its name, or the orchestrator's id.
+    #[arg(long)]
+    owner: String,
+    /// First instant: RFC 3339 or YYYY-MM-DD; 31 days before the end where nothing is given.
+    #[arg(long)]
+    from: Option<String>,
+    /// Where to stop; now where nothing is given.
+    #[arg(long)]
+    to: Option<String>,
+}
+
+/// How far a list looks back where nothing is given.
+const LIST_SECONDS: i64 = 31 * 86_400;
+
+impl ListArgs {
+    fn source(&self, app: &App) -> anyhow::Result<SourceName> {
+        match (&self.source, app.config.sources.as_slice()) {
+            (Some(name), _) => Ok(SourceName(name.clone())),
+            (None, [one]) => Ok(SourceName(one.name.clone())),
+            (None, several) => {
+                let names: Vec<&str> = several.iter().map(|one| one.name.as_str()).collect();
+                anyhow::bail!("which source? Give --source, one of: {}", names.join(", "))
+            }
+        }
+    }
+
+    /// The owner by id or name; an unknown name is taken for an id, whose usage may be imported.
+    async fn owner(
+        &self,
+        conn: &mut Conn,
+        source: SourceName,
+        now: i64,
+    ) -> anyhow::Result<OwnerRef> {
+        let history = load_owner_history(conn, &source, now).await?;
+        let billed = |kind| kind != OwnerKind::Domain;
+        let fits = |owner: &&OwnerInfo| billed(owner.kind) && owner.name == self.owner;
+        let named: Vec<&OwnerInfo> = history.latest().filter(fits).collect();
+        match (history.owners.contains_key(&self.owner), named.as_slice()) {
+            (false, [one]) => Ok(OwnerRef { source, id: one.id.clone() }),
+            (false, [_, _, ..]) => {
+                let ids = named.iter().map(|one| format!("{} in {}", one.id, one.domain_path));
+                let ids = ids.collect::<Vec<_>>().join(", ");
+                anyhow::bail!(
+                    "several owners have the name {}: give the id of one: {ids}",
+                    self.owner
+                )
+            }
+            (true, _) | (false, []) => Ok(OwnerRef { source, id: self.owner.clone() }),
+        }
+    }
 }
 
 /// Runs the verb.
 pub async fn run(app: &App, args: Args, out: Output) -> anyhow::Result<Exit> {
     match args.verb {
-        Verb::List { source, owner, from, to } => {
-            let now = app.clock.now_seconds();
-            let mut conn = app.db.read().await?;
-            let from = when::instant(&mut conn, &from, now).await?;
-            let span = Span::new(from, when::instant(&mut conn, &to, now).await?);
-            drop(conn);
-            list(app, &OwnerRef { source: SourceName(source), id: owner }, span, out).await
-        }
+        Verb::List(args) => list(app, args, out).await,
         Verb::Import { file } => import(app, &file, out).await,
-        Verb::Quarantine { action } => quarantine(app, action, out).await,
+        Verb::Quarantine { action } => quarantine::run(app, action, out).await,
     }
 }
 
@@ -155,10 +158,20 @@ struct ListedRecord {
     attributes: crate::collect::record::Attributes,
 }
 
-async fn list(app: &App, owner: &OwnerRef, span: Span, out: Output) -> anyhow::Result<Exit> {
-    let mut conn = app.db.read().await?;
+async fn list(app: &App, args: ListArgs, out: Output) -> anyhow::Result<Exit> {
     let now = app.clock.now_seconds();
-    let mut records = load_all_records(&mut conn, owner, span, now).await?;
+    let source = args.source(app)?;
+    let mut conn = app.db.read().await?;
+    let until = match &args.to {
+        Some(text) => when::instant(&mut conn, text, now).await?,
+        None => now,
+    };
+    let from = match &args.from {
+        Some(text) => when::instant(&mut conn, text, now).await?,
+        None => until - LIST_SECONDS,
+    };
+    let owner = args.owner(&mut conn, source, now).await?;
+    let mut records = load_all_records(&mut conn, &owner, Span::new(from, until), now).await?;
     let count = records.len();
     if !out.is_json() {
         records.truncate(ROWS_MAX);
@@ -174,8 +187,8 @@ async fn list(app: &App, owner: &OwnerRef, span: Span, out: Output) -> anyhow::R
                 meter: record.key.meter.clone(),
                 resource: record.key.resource.clone(),
                 name: attributes.get("name").cloned().unwrap_or_else(String::new),
-                from: instant(record.key.from),
-                until: instant(record.until),
+                from: when::text(record.key.from),
+                until: when::text(record.until),
                 kind: record.kind.as_str(),
                 quantity: record.quantity.to_string(),
                 revision: record.key.revision,
@@ -183,7 +196,14 @@ async fn list(app: &App, owner: &OwnerRef, span: Span, out: Output) -> anyhow::R
             }
         })
         .collect();
-    out.show(&listed, || {
+    out.show(&serde_json::json!({ "owner": owner, "records": listed }), || {
+        if listed.is_empty() {
+            return format!(
+                "no records of {owner} from {} to {}",
+                when::text(from),
+                when::text(until)
+            );
+        }
         let rows = listed.iter().map(|one| {
             vec![
                 one.from.clone(),
@@ -202,105 +222,4 @@ async fn list(app: &App, owner: &OwnerRef, span: Span, out: Output) -> anyhow::R
         }
     });
     Ok(Exit::Done)
-}
-
-#[derive(Serialize)]
-struct ListedFinding {
-    #[serde(flatten)]
-    finding: Finding,
-    money_at_stake: Option<Money>,
-}
-
-async fn quarantine(app: &App, action: Quarantine, out: Output) -> anyhow::Result<Exit> {
-    match action {
-        Quarantine::List { all } => {
-            let listed = listed(app, all).await?;
-            out.show(&listed, || findings_table(&listed));
-            let open = listed.iter().any(|one| one.finding.state == FindingState::Open);
-            Ok(if open { Exit::Found } else { Exit::Done })
-        }
-        Quarantine::Show { id } => {
-            let listed = listed(app, true).await?;
-            let one = listed.into_iter().find(|one| one.finding.id.0 == id);
-            let one = one.ok_or_else(|| anyhow::anyhow!("there is no finding {id}"))?;
-            out.show(&one, || describe(&one));
-            Ok(Exit::Done)
-        }
-        Quarantine::Release { id, reason } => {
-            decided(app, id, Decision::Release, &reason, out).await
-        }
-        Quarantine::Reject { id, reason } => decided(app, id, Decision::Reject, &reason, out).await,
-    }
-}
-
-async fn decided(
-    app: &App,
-    id: String,
-    decision: Decision,
-    reason: &str,
-    out: Output,
-) -> anyhow::Result<Exit> {
-    let finding = decide(app, &FindingId(id), decision, reason).await?;
-    let word = match decision {
-        Decision::Release => "released",
-        Decision::Reject => "rejected",
-    };
-    out.show(&finding, || format!("{word}: {} {}", finding.rule, finding.resource));
-    Ok(Exit::Done)
-}
-
-async fn listed(app: &App, all: bool) -> anyhow::Result<Vec<ListedFinding>> {
-    let mut conn = app.db.read().await?;
-    let mut listed = Vec::new();
-    for finding in load_findings(&mut conn, all).await? {
-        let money_at_stake = money_at_stake(&mut conn, &finding).await?;
-        listed.push(ListedFinding { finding, money_at_stake });
-    }
-    Ok(listed)
-}
-
-fn findings_table(listed: &[ListedFinding]) -> String {
-    if listed.is_empty() {
-        return "no open findings".to_owned();
-    }
-    let rows = listed.iter().map(|one| {
-        let finding = &one.finding;
-        vec![
-            finding.id.to_string(),
-            finding.rule.clone(),
-            format!("{:?}", finding.state).to_lowercase(),
-            finding.owner.to_string(),
-            finding.meter.clone(),
-            instant(finding.span.from),
-            money_text(one.money_at_stake),
-            finding.message.clone(),
-        ]
-    });
-    table(&["id", "rule", "state", "owner", "meter", "from", "money", "what"], rows)
-}
-
-fn describe(one: &ListedFinding) -> String {
-    let finding = &one.finding;
-    [
-        format!("{}: {}", finding.rule, finding.message),
-        format!("state    {:?}", finding.state),
-        format!("owner    {}", finding.owner),
-        format!("meter    {}", finding.meter),
-        format!("resource {}", finding.resource),
-        format!("span     {} to {}", instant(finding.span.from), instant(finding.span.until)),
-        format!("money    {}", money_text(one.money_at_stake)),
-        format!("detail   {}", finding.detail),
-    ]
-    .join("\n")
-}
-
-fn money_text(money: Option<Money>) -> String {
-    money.map_or_else(
-        || "unknown".to_owned(),
-        |money| format!("{} {}", money.to_decimal_text(), money.currency),
-    )
-}
-
-fn instant(at: i64) -> String {
-    jiff::Timestamp::from_second(at).map_or_else(|_| at.to_string(), |at| at.to_string())
 }

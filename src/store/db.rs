@@ -33,6 +33,11 @@ pub enum Engine {
 pub enum StoreError {
     #[error("{0:?} is no database address; write sqlite:/path/file.db or postgres://user@host/db")]
     Address(String),
+    #[error(
+        "the database file {path} cannot be opened: {error}; does its folder exist, and may this \
+         user write there? [database] address in the configuration names it"
+    )]
+    Open { path: String, error: sqlx::Error },
     #[error("database: {0}")]
     Sql(#[from] sqlx::Error),
     #[error("table {table}, row {id}: column {column} holds {value:?}, which Billow never writes")]
@@ -86,7 +91,11 @@ impl Db {
 
     async fn open_sqlite(address: &str) -> Result<Self, StoreError> {
         let url = format!("{address}?mode=rwc");
-        let writer = sqlite_pool(1).connect(&url).await?;
+        let named = |error| match address.strip_prefix("sqlite:") {
+            Some(path) => StoreError::Open { path: path.to_owned(), error },
+            None => StoreError::Sql(error),
+        };
+        let writer = sqlite_pool(1).connect(&url).await.map_err(named)?;
         let reader = sqlite_pool(READERS_MAX).connect(&url).await?;
         Ok(Self { engine: Engine::Sqlite, writer, reader, address: address.to_owned() })
     }

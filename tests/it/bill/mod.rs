@@ -3,6 +3,7 @@
 pub mod cloud;
 mod corrections;
 mod credit;
+mod golden;
 mod issue;
 mod kill;
 mod knowledge;

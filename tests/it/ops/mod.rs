@@ -1,7 +1,9 @@
 //! Tests of running: configuration, doctor, backup, tidiness.
 
 mod backup;
+mod cli;
 mod config;
 mod migrate;
+mod pages;
 mod reference;
 mod tidy;
