@@ -15,11 +15,10 @@ use super::month::{MonthRequest, finish, gather};
 use super::store::{self, ChainRow};
 use crate::app::App;
 use crate::collect::import::{ImportRow, check};
-use crate::collect::record::StoredRecord;
+use crate::collect::record::{StoredRecord, UsageRecord};
 use crate::collect::store::{EvidencePage, IMPORT, load_evidence};
 use crate::customer::store::load_customer_agreements;
 use crate::ids::InvoiceId;
-use crate::money::Exact;
 use crate::orchestrator::Orchestrator;
 use crate::scope::Scope;
 use crate::store::{Conn, StoreError};
@@ -106,22 +105,41 @@ pub async fn verify(
     Ok(verifier.result)
 }
 
-/// The records on a page of imported rows, by position.
-fn imported(page: &EvidencePage) -> BTreeMap<usize, (String, Exact)> {
+/// What a page says of each of its records, by position.
+type Said = BTreeMap<usize, UsageRecord>;
+
+/// The records on a page of imported rows.
+fn imported(page: &EvidencePage) -> Said {
     let rows: Vec<ImportRow> = match serde_json::from_slice(&page.body) {
         Ok(rows) => rows,
         Err(_) => return BTreeMap::new(),
     };
     let records = rows.into_iter().map(check).enumerate();
     let read = records.filter_map(|(index, row)| Some((index, row.ok()?.record)));
-    read.map(|(index, record)| (index, (record.meter, record.quantity))).collect()
+    read.collect()
+}
+
+/// Whether a stored record is what its page says.
+fn says(said: &UsageRecord, record: &StoredRecord) -> bool {
+    let key = &record.key;
+    (&said.owner, &said.meter, &said.resource) == (&key.owner, &key.meter, &key.resource)
+        && (said.span.from, said.span.until) == (key.from, record.until)
+        && said.quantity == record.quantity
+}
+
+/// A pool as a whole has no meter, and no resource unless all of it has one.
+fn records_changed(part: &ChargePart) -> String {
+    let names = [part.meter.as_str(), part.resource.as_str()];
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    let of = if names.is_empty() { "its pool".to_owned() } else { names.join(" ") };
+    format!("line {}: the records of {of} were changed", part.line)
 }
 
 struct Verifier<'a> {
     orchestrators: &'a [Arc<dyn Orchestrator>],
     histories: BTreeMap<i64, Histories>,
     /// Pages whose bytes were checked, with the records found on them again.
-    pages: BTreeMap<i64, Option<BTreeMap<usize, (String, Exact)>>>,
+    pages: BTreeMap<i64, Option<Said>>,
     result: Verification,
 }
 
@@ -229,11 +247,7 @@ impl Verifier<'_> {
         for part in then.iter().filter(|part| part.record_count > 0) {
             let same = now.iter().find(|one| (one.line, one.ordinal) == (part.line, part.ordinal));
             if same.is_none_or(|same| same.record_hash != part.record_hash) {
-                let what = format!(
-                    "line {}: the records of {} {} were changed",
-                    part.line, part.meter, part.resource
-                );
-                self.note(&row.number, Verdict::Tampered, what);
+                self.note(&row.number, Verdict::Tampered, records_changed(part));
             }
         }
     }
@@ -263,15 +277,15 @@ impl Verifier<'_> {
             let mut histories = self.histories.remove(&document.known_at).unwrap_or_default();
             let gathered = gather(conn, &request, &mut histories).await?;
             self.histories.insert(document.known_at, histories);
+            // What was known before is verified with the invoice that billed it.
+            let later = gathered.records.iter().filter(|one| one.recorded_at > invoice.known_at);
+            let later: Vec<StoredRecord> = later.cloned().collect();
+            self.records(conn, row, &later).await?;
             let again = finish(&request, gathered, invoice.id.clone(), Vec::new())?;
             hashes.extend(again.parts.into_iter().map(|part| part.record_hash));
         }
         for part in late.iter().filter(|part| !hashes.contains(&part.record_hash)) {
-            let what = format!(
-                "line {}: the records of {} {} were changed",
-                part.line, part.meter, part.resource
-            );
-            self.note(&row.number, Verdict::Tampered, what);
+            self.note(&row.number, Verdict::Tampered, records_changed(part));
         }
         Ok(())
     }
@@ -301,7 +315,7 @@ impl Verifier<'_> {
                 let mut records = BTreeMap::new();
                 for one in parsed.into_iter().flatten() {
                     if let Ok(found) = one.outcome {
-                        records.insert(one.index, (found.meter, found.quantity));
+                        records.insert(one.index, found);
                     }
                 }
                 records
@@ -317,9 +331,7 @@ impl Verifier<'_> {
             return Ok(None);
         }
         let index = usize::try_from(record.evidence_index).unwrap_or(usize::MAX);
-        let same = records.get(&index).is_some_and(|(meter, quantity)| {
-            *meter == record.key.meter && *quantity == record.quantity
-        });
+        let same = records.get(&index).is_some_and(|said| says(said, record));
         Ok((!same).then(|| {
             format!(
                 "record {} {} at {} differs from row {index} of evidence page {}",

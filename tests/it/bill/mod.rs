@@ -4,6 +4,7 @@ mod case;
 pub mod cloud;
 mod corrections;
 mod credit;
+mod evidence;
 mod golden;
 mod issue;
 mod kill;
