@@ -12,14 +12,14 @@ use super::document::{
 };
 use super::parts::{parts_of, records_of};
 use super::tax::{self, TaxError};
-use super::texts;
 use super::{ENGINE, FORMAT};
+use super::{bounds, texts};
 use crate::catalog::price::{BookVersion, Dimension, Per, Price, Unit};
 use crate::collect::record::{StoredRecord, attribute};
 use crate::customer::{Agreement, Customer, LineCut, Seller};
 use crate::ids::{InvoiceId, OwnerRef};
 use crate::meter::{Category, category_of};
-use crate::money::{Exact, Money, allocate::largest_remainder};
+use crate::money::{Currency, Exact, Money, MoneyError, allocate::largest_remainder};
 use crate::period::{BillingCycle, Period, Span, local_date};
 use crate::rate::{Charge, ChargeKind, PoolKey};
 
@@ -92,6 +92,8 @@ pub fn draft(input: DraftInput<'_>) -> Result<Drafted, TaxError> {
         lines.push(line);
         parts.append(&mut line_parts);
     }
+    let (currency, rounding) = (input.agreement.currency, input.seller.details.rounding);
+    bounds::settle(&mut lines, &mut parts, currency, rounding)?;
     for correction in &input.corrections {
         let number = u32::try_from(lines.len() + 1).unwrap_or(u32::MAX);
         lines.push(correction_line(&input, correction, number, language));
@@ -308,9 +310,11 @@ fn assemble(
     language: Language,
 ) -> Result<InvoiceDocument, TaxError> {
     let (seller, customer) = (&input.seller.details, &input.customer.details);
-    let taxes = tax::subtotals(&lines, input.agreement.currency, seller.rounding)?;
-    let net_minor: i64 = lines.iter().map(|line| line.net_minor).sum();
-    let tax_minor: i64 = taxes.iter().map(|tax| tax.tax_minor).sum();
+    let currency = input.agreement.currency;
+    let taxes = tax::subtotals(&lines, currency, seller.rounding)?;
+    let net_minor = sum(lines.iter().map(|line| line.net_minor), currency)?;
+    let tax_minor = sum(taxes.iter().map(|tax| tax.tax_minor), currency)?;
+    let gross_minor = sum([net_minor, tax_minor], currency)?;
     let (period_from, period_until) = (
         day_text(input.period.span.from, input.cycle),
         last_day_text(input.period.span, input.cycle),
@@ -342,8 +346,8 @@ fn assemble(
         taxes,
         net_minor,
         tax_minor,
-        gross_minor: net_minor + tax_minor,
-        payable_minor: net_minor + tax_minor,
+        gross_minor,
+        payable_minor: gross_minor,
         owners: owners.into_iter().collect(),
         corrects: None,
         reason: None,
@@ -355,6 +359,14 @@ fn assemble(
         record_revision_max: input.records.iter().map(|r| r.key.revision).max().unwrap_or(0),
         engine: ENGINE.to_owned(),
     })
+}
+
+fn sum(amounts: impl IntoIterator<Item = i64>, currency: Currency) -> Result<i64, MoneyError> {
+    let mut sum: i64 = 0;
+    for minor in amounts {
+        sum = sum.checked_add(minor).ok_or(MoneyError::Overflow { currency })?;
+    }
+    Ok(sum)
 }
 
 /// The seller as it stands on a document.

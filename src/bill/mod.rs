@@ -3,6 +3,7 @@
 //! Invariants: what is issued never changes; no issued total is below zero; numbers of a series and
 //! year have no gaps; the parts of a line, and every breakdown, sum to the net.
 
+mod bounds;
 pub mod change;
 pub mod credit;
 pub mod days;
@@ -20,6 +21,7 @@ pub mod statement;
 pub mod store;
 pub mod tax;
 pub mod texts;
+mod used;
 pub mod verify;
 
 pub use parts::record_hash;

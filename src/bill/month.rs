@@ -2,24 +2,23 @@
 //! `billow rate` are all this function.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::days::{DayAmount, by_day};
 use super::document::{ChargePart, InvoiceDocument};
 use super::draft::{Correction, DraftInput, Drafted, draft};
-use super::facts::{Histories, load_facts};
+use super::facts::Histories;
 use super::tax;
+use super::used::{Metering, Used};
 use crate::catalog::price::{BookVersion, TierScope};
 use crate::catalog::store::load_book_versions;
-use crate::collect::record::{RecordKey, RecordKind, StoredRecord, attribute};
-use crate::collect::store::{load_baselines, load_records, load_watermarks};
-use crate::customer::store::{AsOf, load_agreements, load_customer, load_mappings, load_seller};
+use crate::collect::record::{StoredRecord, attribute};
+use crate::collect::store::load_watermarks;
+use crate::customer::store::{AsOf, load_customer, load_mappings, load_seller};
 use crate::customer::{Agreement, Customer, OwnerMapping, Seller};
 use crate::finding::store::load_open_findings;
 use crate::finding::{Finding, FindingState, repeated};
-use crate::ids::{CustomerId, FindingId, InvoiceId, OwnerRef, SourceName};
-use crate::meter::quantities::{MeteringInput, quantities};
-use crate::meter::{Facts, Metered};
+use crate::ids::{FindingId, InvoiceId, OwnerRef, SourceName};
+use crate::meter::Metered;
 use crate::money::Exact;
 use crate::period::{BillingCycle, Period, Span, midnight};
 use crate::rate::engine::rate;
@@ -113,39 +112,27 @@ pub(crate) async fn gather(
     let versions =
         load_book_versions(conn, &agreement.price_book, span, request.prices_known_at).await?;
     let mappings = load_mappings(conn, &customer.id, span, request.known_at).await?;
-    let mut records = Vec::new();
     let mut holds = Vec::new();
     for mapping in &mappings {
-        records.extend(load_mapped(conn, mapping, span, request.known_at).await?);
         holds.extend(load_holds(conn, mapping, span, request.known_at).await?);
     }
-    histories.load(conn, &records, request.known_at).await?;
-    let mut facts = load_facts(conn, histories, &records, &customer.id).await?;
-    if versions.iter().flat_map(|v| &v.prices).any(|p| p.tier_scope == TierScope::SellerPool) {
-        let others = load_pool(conn, request, histories, span).await?;
-        for (record, its_facts) in others {
-            records.push(record);
-            facts.push(its_facts);
-        }
-    }
     let boundaries = boundaries_of(&versions, &seller, &cycle, &mappings, span);
-    let metering = quantities(&MeteringInput {
-        records: &records,
-        facts: &facts,
-        span,
-        boundaries: &boundaries,
-    });
+    let mut metering = Metering { conn, histories, span, known_at: request.known_at };
+    let mut used = metering.of(&customer.id, &mappings, &boundaries).await?;
+    if versions.iter().flat_map(|v| &v.prices).any(|p| p.tier_scope == TierScope::SellerPool) {
+        metering.add_pool(&mut used, agreement, &boundaries).await?;
+    }
+    let Used { records, metered } = used;
     let rating = rate(&RatingInput {
         period: Period { label: period.label, span },
         period_hours: Exact::ratio(i128::from(period.span.seconds()), HOUR_SECONDS),
-        metered: &metering.metered,
+        metered: &metered,
         versions: &versions,
         boundaries: &boundaries,
         customer: &customer.id,
     });
     holds.extend(unpriced_holds(&rating.unpriced, request.known_at));
     let complete_until = complete_until(conn).await?;
-    let metered = metering.metered;
     Ok(Gathered {
         seller,
         customer,
@@ -215,33 +202,6 @@ fn missing(what: &str, id: &str) -> StoreError {
     StoreError::Conflict(format!("{what} {id} has no details at that time: set them from earlier"))
 }
 
-/// Records of a mapped owner, each clipped by whose the owner was when it began.
-async fn load_mapped(
-    conn: &mut Conn,
-    mapping: &OwnerMapping,
-    span: Span,
-    known_at: i64,
-) -> Result<Vec<StoredRecord>, StoreError> {
-    let mapped = span.intersect(Span::new(mapping.from, mapping.until));
-    if mapped.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut records = load_records(conn, &mapping.owner, mapped, known_at).await?;
-    keep_mapped(&mut records, mapping);
-    if records.iter().any(|record| record.kind == RecordKind::Cumulative) {
-        let baselines = load_baselines(conn, &mapping.owner, mapped.from, known_at).await?;
-        let known: BTreeSet<RecordKey> = records.iter().map(|one| one.key.clone()).collect();
-        records.extend(baselines.into_iter().filter(|one| !known.contains(&one.key)));
-    }
-    Ok(records)
-}
-
-/// A record that straddles a change of mapping belongs to whom the owner had at its start; a
-/// record that began before the period is cut by metering.
-pub(crate) fn keep_mapped(records: &mut Vec<StoredRecord>, mapping: &OwnerMapping) {
-    records.retain(|record| record.key.from >= mapping.from && record.key.from < mapping.until);
-}
-
 async fn load_holds(
     conn: &mut Conn,
     mapping: &OwnerMapping,
@@ -250,33 +210,6 @@ async fn load_holds(
 ) -> Result<Vec<Finding>, StoreError> {
     let mapped = span.intersect(Span::new(mapping.from, mapping.until));
     load_open_findings(conn, &mapping.owner, mapped, known_at).await
-}
-
-/// Usage of the seller's other customers under the same book, for prices that pool over them.
-async fn load_pool(
-    conn: &mut Conn,
-    request: &MonthRequest<'_>,
-    histories: &mut Histories,
-    span: Span,
-) -> Result<Vec<(StoredRecord, Arc<Facts>)>, StoreError> {
-    let seller = &request.agreement.seller;
-    let agreements = load_agreements(conn, seller, span, request.known_at).await?;
-    let mut pooled = Vec::new();
-    let mut seen: BTreeSet<CustomerId> = BTreeSet::from([request.agreement.customer.clone()]);
-    for other in agreements {
-        let same_book = other.price_book == request.agreement.price_book;
-        if !same_book || !seen.insert(other.customer.clone()) {
-            continue;
-        }
-        let mut records = Vec::new();
-        for mapping in load_mappings(conn, &other.customer, span, request.known_at).await? {
-            records.extend(load_mapped(conn, &mapping, span, request.known_at).await?);
-        }
-        histories.load(conn, &records, request.known_at).await?;
-        let facts = load_facts(conn, histories, &records, &other.customer).await?;
-        pooled.extend(records.into_iter().zip(facts));
-    }
-    Ok(pooled)
 }
 
 /// Where quantities are cut: new prices, new tax rates, changes of mapping.

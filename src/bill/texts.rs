@@ -50,6 +50,11 @@ fn slot(language: Language) -> usize {
     }
 }
 
+/// A colon; in French a space that does not break stands before it.
+fn colon(language: Language) -> &'static str {
+    pick(language, [":", ":", "\u{a0}:"])
+}
+
 fn pick(language: Language, words: [&'static str; 3]) -> &'static str {
     words[slot(language)]
 }
@@ -103,7 +108,7 @@ fn subject(language: Language, price: &Price, charge: &Charge, offering: Option<
         return format!("{} {os}", pick(language, ["Licence", "Lizenz", "Licence"]));
     }
     match offering {
-        Some(offering) => format!("{meter}: {offering}"),
+        Some(offering) => format!("{meter}{} {offering}", colon(language)),
         None => meter,
     }
 }
@@ -149,7 +154,7 @@ fn month(language: Language, mode: MonthMode, hours: &str) -> String {
             ["price for a month of", "Preis für einen Monat zu", "prix d’un mois de"]
         }
     };
-    format!("{} {hours} h", pick(language, words))
+    format!("{} {hours}\u{a0}h", pick(language, words))
 }
 
 fn tier_text(language: Language, tier: &crate::rate::TierSpan) -> String {
@@ -173,7 +178,7 @@ pub(super) fn correction(language: Language, text: &str, number: &str) -> String
         "Nachberechnung für den Leistungszeitraum, Differenz zu Rechnung",
         "complément pour la période de service, différence avec la facture",
     ];
-    format!("{text}: {} {number}", pick(language, words))
+    format!("{text}{} {} {number}", colon(language), pick(language, words))
 }
 
 /// Why a credit note was made by itself.

@@ -10,7 +10,7 @@ use super::{Exit, Output, when};
 use crate::app::App;
 use crate::bill::stake::money_at_stake;
 use crate::finding::decision::{Decision, decide};
-use crate::finding::store::load_findings;
+use crate::finding::store::{load_alike, load_findings};
 use crate::finding::subject::{Subject, load_subjects};
 use crate::finding::{Finding, FindingState, repeated};
 use crate::ids::FindingId;
@@ -108,11 +108,7 @@ async fn decide_all(
         for id in &args.ids {
             let one = open.iter().find(|one| one.id.0 == *id);
             let one = one.with_context(|| format!("there is no open finding {id}"))?;
-            let alike = open.iter().filter(|other| {
-                (&other.rule, &other.owner, &other.meter, &other.resource)
-                    == (&one.rule, &one.owner, &one.meter, &one.resource)
-            });
-            ids.extend(alike.map(|other| other.id.0.clone()));
+            ids.extend(load_alike(&mut conn, one).await?.into_iter().map(|id| id.0));
         }
     }
     let mut seen = std::collections::BTreeSet::new();

@@ -62,14 +62,7 @@ pub async fn load_all_records(
     span: Span,
     known_at: i64,
 ) -> Result<Vec<StoredRecord>, StoreError> {
-    let mut records: Vec<StoredRecord> = Vec::new();
-    for record in load_revisions(conn, owner, span, known_at).await? {
-        match records.last_mut() {
-            Some(last) if same_key(&last.key, &record.key) => *last = record,
-            Some(_) | None => records.push(record),
-        }
-    }
-    Ok(records)
+    newest(load_revisions(conn, owner, span, known_at).await?.into_iter().map(Ok))
 }
 
 /// Every revision of an owner's records that touch `span`, ascending by key.
@@ -98,26 +91,66 @@ pub async fn load_revisions(
     rows.iter().map(|row| record_row(owner, row)).collect()
 }
 
-/// Of each counter of an owner the last reading at or before an instant: the baseline of what
-/// follows. Readings older than the longest record are no baseline any more.
-pub async fn load_baselines(
+/// Of each counter of an owner the last reading at or before a span, which is the baseline of what
+/// follows, and the first at or after its end, to which the span's last part leads. Readings
+/// further away than the longest record are no neighbours any more.
+pub async fn load_counter_neighbours(
     conn: &mut Conn,
     owner: &OwnerRef,
-    at: i64,
+    span: Span,
     known_at: i64,
 ) -> Result<Vec<StoredRecord>, StoreError> {
-    let before = Span::new(at - RECORD_SECONDS_MAX, at);
-    let mut last: BTreeMap<(String, String), StoredRecord> = BTreeMap::new();
-    for record in load_records(conn, owner, before, known_at).await? {
-        if record.kind != RecordKind::Cumulative || record.until > at {
+    // The kind stands in the text, so that the partial index of counters serves it.
+    let sql = "SELECT span_from, meter, resource, identity, revision, span_until, kind, quantity, \
+               attribute_set, evidence, evidence_index, recorded_at FROM usage_record \
+               WHERE kind = 'cumulative' AND source = $1 AND owner = $2 AND span_from >= $3 \
+                 AND span_from <= $4 AND recorded_at <= $5 \
+               ORDER BY span_from, meter, resource, identity, revision";
+    let wide = Span::new(span.from - RECORD_SECONDS_MAX, span.until + RECORD_SECONDS_MAX);
+    let query = sqlx::query(sql)
+        .bind(owner.source.0.clone())
+        .bind(owner.id.clone())
+        .bind(wide.from)
+        .bind(wide.until)
+        .bind(known_at);
+    let rows = conn.fetch_all(query).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let withheld = load_withheld(conn, owner, wide, known_at).await?;
+    let mut before: BTreeMap<(String, String), StoredRecord> = BTreeMap::new();
+    let mut after = before.clone();
+    for record in newest(rows.iter().map(|row| record_row(owner, row)))? {
+        if withheld.contains(&record.key) {
             continue;
         }
         let counter = (record.key.meter.clone(), record.key.resource.clone());
-        if last.get(&counter).is_none_or(|found| found.until <= record.until) {
-            last.insert(counter, record);
+        if record.until <= span.from {
+            if before.get(&counter).is_none_or(|found| found.until <= record.until) {
+                before.insert(counter, record);
+            }
+        } else if record.until >= span.until
+            && after.get(&counter).is_none_or(|found| found.until > record.until)
+        {
+            after.insert(counter, record);
         }
     }
-    Ok(last.into_values().collect())
+    Ok(before.into_values().chain(after.into_values()).collect())
+}
+
+/// The newest revision of each key, of revisions ascending by key.
+fn newest(
+    revisions: impl IntoIterator<Item = Result<StoredRecord, StoreError>>,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let mut records: Vec<StoredRecord> = Vec::new();
+    for record in revisions {
+        let record = record?;
+        match records.last_mut() {
+            Some(last) if same_key(&last.key, &record.key) => *last = record,
+            Some(_) | None => records.push(record),
+        }
+    }
+    Ok(records)
 }
 
 /// A row of imported usage, by its sender's source and id.

@@ -146,6 +146,52 @@ pub async fn load_findings(conn: &mut Conn, all: bool) -> Result<Vec<Finding>, S
     Ok(findings)
 }
 
+/// The open findings of one rule about one resource, as each day of a gap, by time; those that
+/// say the same as `finding`, itself among them.
+pub async fn load_alike(conn: &mut Conn, finding: &Finding) -> Result<Vec<FindingId>, StoreError> {
+    let sql = "SELECT f.id FROM finding f WHERE f.rule = $1 AND f.source = $2 AND f.owner = $3 \
+               AND f.meter = $4 AND f.resource = $5 AND f.repaired = 0 AND \
+               COALESCE((SELECT d.decision FROM finding_decision d WHERE d.finding_id = f.id \
+                 ORDER BY d.recorded_at DESC, d.id DESC LIMIT 1), 'reopen') = 'reopen' \
+               ORDER BY f.span_from, f.id";
+    let query = sqlx::query(sql)
+        .bind(finding.rule.clone())
+        .bind(finding.owner.source.0.clone())
+        .bind(finding.owner.id.clone())
+        .bind(finding.meter.clone())
+        .bind(finding.resource.clone());
+    let rows = conn.fetch_all(query).await?;
+    rows.iter().map(|row| Ok(FindingId(row.try_get(0)?))).collect()
+}
+
+/// What was said of a finding, when and by whom.
+pub struct PastDecision {
+    /// `release`, `reject` or `reopen`.
+    pub decision: String,
+    pub actor: String,
+    pub reason: String,
+    pub recorded_at: i64,
+}
+
+/// The decisions about a finding, latest first.
+pub async fn load_decisions(
+    conn: &mut Conn,
+    id: &FindingId,
+) -> Result<Vec<PastDecision>, StoreError> {
+    let sql = "SELECT decision, actor, reason, recorded_at FROM finding_decision \
+               WHERE finding_id = $1 ORDER BY recorded_at DESC, id DESC";
+    let rows = conn.fetch_all(sqlx::query(sql).bind(id.0.clone())).await?;
+    let decision = |row: &sqlx::any::AnyRow| {
+        Ok(PastDecision {
+            decision: row.try_get(0)?,
+            actor: row.try_get(1)?,
+            reason: row.try_get(2)?,
+            recorded_at: row.try_get(3)?,
+        })
+    };
+    rows.iter().map(decision).collect()
+}
+
 /// Locks a finding for a decision; gives it with its proposal.
 pub async fn lock_finding(
     conn: &mut Conn,

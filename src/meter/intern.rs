@@ -60,44 +60,62 @@ impl Hasher for QuickHasher {
     }
 }
 
-/// Gives each distinct text a number, from 0 in order of first sight.
-#[derive(Default)]
-pub(crate) struct Interner<'a> {
-    numbers: QuickMap<&'a str, usize>,
-    texts: Vec<Arc<str>>,
-    last: Option<(&'a str, usize)>,
+/// Gives each distinct value a number, from 0 in order of first sight.
+pub(crate) struct Interner<'a, T: ?Sized> {
+    numbers: QuickMap<&'a T, usize>,
+    values: Vec<&'a T>,
+    last: Option<(&'a T, usize)>,
 }
 
-impl<'a> Interner<'a> {
-    /// The number of a text.
-    pub(crate) fn number(&mut self, text: &'a str) -> usize {
+impl<T: ?Sized> Default for Interner<'_, T> {
+    fn default() -> Self {
+        Self { numbers: QuickMap::default(), values: Vec::new(), last: None }
+    }
+}
+
+impl<'a, T: ?Sized + Eq + std::hash::Hash> Interner<'a, T> {
+    /// The number of a value.
+    pub(crate) fn number(&mut self, value: &'a T) -> usize {
         if let Some((last, number)) = self.last
-            && last == text
+            && last == value
         {
             return number;
         }
-        let texts = &mut self.texts;
-        let number = *self.numbers.entry(text).or_insert_with(|| {
-            texts.push(Arc::from(text));
-            texts.len() - 1
+        let values = &mut self.values;
+        let number = *self.numbers.entry(value).or_insert_with(|| {
+            values.push(value);
+            values.len() - 1
         });
-        self.last = Some((text, number));
+        self.last = Some((value, number));
         number
     }
+}
 
-    /// The text with a number.
-    pub(crate) fn text(&self, number: usize) -> &Arc<str> {
-        &self.texts[number]
-    }
+/// The texts of an interner, to be shared, and their order.
+pub(crate) struct Texts {
+    shared: Vec<Arc<str>>,
+    ranks: Vec<usize>,
+}
 
-    /// For each number its text's place in the order of all texts.
-    pub(crate) fn ranks(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.texts.len()).collect();
-        order.sort_unstable_by(|a, b| self.texts[*a].cmp(&self.texts[*b]));
+impl Texts {
+    pub(crate) fn new(interner: &Interner<'_, str>) -> Self {
+        let texts = &interner.values;
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_unstable_by_key(|number| texts[*number]);
         let mut ranks = vec![0; order.len()];
         for (rank, number) in order.into_iter().enumerate() {
             ranks[number] = rank;
         }
-        ranks
+        Self { shared: texts.iter().map(|text| Arc::from(*text)).collect(), ranks }
+    }
+
+    /// The text with a number.
+    pub(crate) fn text(&self, number: usize) -> Arc<str> {
+        Arc::clone(&self.shared[number])
+    }
+
+    /// The place of a number's text in the order of all texts.
+    pub(crate) fn rank(&self, number: usize) -> usize {
+        self.ranks[number]
     }
 }

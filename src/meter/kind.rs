@@ -12,6 +12,18 @@ pub enum MeterUnit {
     Piece,
 }
 
+impl MeterUnit {
+    /// Code of the unit, the key of its name in each language.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Byte => "byte",
+            Self::Request => "request",
+            Self::Piece => "piece",
+        }
+    }
+}
+
 /// The category of an invoice's breakdown.
 #[derive(
     Clone,

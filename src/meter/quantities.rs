@@ -7,10 +7,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::cut::{Cutter, hours, share};
-use super::intern::Interner;
+use super::intern::{Interner, Texts};
 use super::kind::{MeterUnit, VM_ALLOCATED, VM_RUNNING, VM_STOPPED, VOLUME};
-use super::{Facts, Metered, counter, meter_of, stopped};
+use super::stopped::{self, Hours};
+use super::{Facts, Metered, counter, meter_of};
 use crate::collect::record::{RecordKind, StoredRecord, attribute};
+use crate::ids::OwnerRef;
 use crate::money::Exact;
 use crate::period::Span;
 
@@ -68,8 +70,8 @@ pub fn quantities(input: &MeteringInput<'_>) -> Metering {
 /// Positions of records that need more than a cut.
 #[derive(Default)]
 struct SortedOut {
-    allocated: Vec<usize>,
-    running: Vec<usize>,
+    allocated: Vec<Hours>,
+    running: Vec<Hours>,
     counters: Vec<usize>,
     attachments: Vec<usize>,
 }
@@ -88,8 +90,9 @@ struct Row {
 struct Work<'a> {
     input: &'a MeteringInput<'a>,
     cutter: Cutter<'a>,
-    resources: Interner<'a>,
-    meters: Interner<'a>,
+    resources: Interner<'a, str>,
+    meters: Interner<'a, str>,
+    owners: Interner<'a, OwnerRef>,
     rows: Vec<Row>,
     gauge_facts: Vec<Arc<Facts>>,
     gauge_of: HashMap<(usize, Exact), usize>,
@@ -112,6 +115,7 @@ impl<'a> Work<'a> {
             cutter: Cutter { span: input.span, boundaries: input.boundaries },
             resources: Interner::default(),
             meters,
+            owners: Interner::default(),
             rows: Vec::with_capacity(input.records.len()),
             gauge_facts: Vec::new(),
             gauge_of: HashMap::new(),
@@ -125,8 +129,8 @@ impl<'a> Work<'a> {
             RecordKind::Gauge => self.add_gauge(position, meter),
             RecordKind::Interval | RecordKind::Delta => {
                 match meter {
-                    ALLOCATED => return out.allocated.push(position),
-                    RUNNING => out.running.push(position),
+                    ALLOCATED => return out.allocated.push(self.hours(position, record)),
+                    RUNNING => out.running.push(self.hours(position, record)),
                     VOLUMES if self.is_attachment(position) => {
                         return out.attachments.push(position);
                     }
@@ -136,6 +140,13 @@ impl<'a> Work<'a> {
                 self.add(position, meter, span, &record.quantity);
             }
         }
+    }
+
+    fn hours(&mut self, position: usize, record: &'a StoredRecord) -> Hours {
+        let resource = self.resources.number(&record.key.resource);
+        let owner = self.owners.number(&record.key.owner);
+        let span = Span { from: record.key.from, until: record.until };
+        Hours { machine: (resource, owner), span, record: position }
     }
 
     fn is_attachment(&self, position: usize) -> bool {
@@ -219,7 +230,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn add_stopped(&mut self, allocated: Vec<usize>, running: Vec<usize>) -> Vec<(usize, Exact)> {
+    fn add_stopped(&mut self, allocated: Vec<Hours>, running: Vec<Hours>) -> Vec<(usize, Exact)> {
         let (records, facts) = (self.input.records, self.input.facts);
         let comparison = stopped::compare(allocated, running, records, facts);
         for stopped in comparison.stopped {
@@ -231,28 +242,25 @@ impl<'a> Work<'a> {
     }
 
     fn into_metered(self) -> Vec<Metered> {
-        let (resources, meters) = (self.resources.ranks(), self.meters.ranks());
-        let mut order: Vec<(i64, usize, usize, usize)> = Vec::with_capacity(self.rows.len());
-        for (number, row) in self.rows.iter().enumerate() {
-            order.push((row.span.from, resources[row.resource], meters[row.meter], number));
-        }
+        let (resources, meters) = (Texts::new(&self.resources), Texts::new(&self.meters));
         let records = self.input.records;
-        order.sort_unstable_by(|a, b| {
-            (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)).then_with(|| {
-                let (x, y) = (&self.rows[a.3], &self.rows[b.3]);
-                let by_key = || records[x.record].key.cmp(&records[y.record].key);
-                x.span.until.cmp(&y.span.until).then_with(by_key).then(a.3.cmp(&b.3))
-            })
+        let place = |row: &Row| {
+            (row.span.from, resources.rank(row.resource), meters.rank(row.meter), row.span.until)
+        };
+        let mut order: Vec<_> = self.rows.iter().map(place).zip(0..).collect();
+        order.sort_unstable_by(|(a, x), (b, y): &((i64, usize, usize, i64), usize)| {
+            let key = |number: usize| &records[self.rows[number].record].key;
+            a.cmp(b).then_with(|| key(*x).cmp(key(*y))).then(x.cmp(y))
         });
-        let metered = |(_, _, _, number): (i64, usize, usize, usize)| {
+        let metered = |(_, number): (_, usize)| {
             let row = &self.rows[number];
             let facts = match row.gauge {
                 Some(gauge) => &self.gauge_facts[gauge],
                 None => &self.input.facts[row.record],
             };
             Metered {
-                meter: Arc::clone(self.meters.text(row.meter)),
-                resource: Arc::clone(self.resources.text(row.resource)),
+                meter: meters.text(row.meter),
+                resource: resources.text(row.resource),
                 facts: Arc::clone(facts),
                 span: row.span,
                 quantity: row.quantity.clone(),

@@ -1,10 +1,11 @@
-//! `Exact`: a fraction of integers, in 128 bits while it fits and in big integers beyond.
+//! `Exact`: a fraction of integers, in 64 bits while it fits, in 128 and in big integers beyond.
 //!
 //! Quantities, prices and amounts are exact until [`super::round`] cuts them once. Values keep
 //! their denominator while adding, so that summing records of one scale is one integer addition.
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::num::NonZeroI64;
 use std::str::FromStr;
 
 use num_bigint::BigInt;
@@ -16,11 +17,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone)]
 pub struct Exact(Repr);
 
+/// Numerator and denominator; the denominator is above zero. Nearly all numbers take the first
+/// form, and its two words keep the charges of a month small.
 #[derive(Clone)]
 enum Repr {
-    /// Numerator and denominator; the denominator is above zero.
-    Small(i128, i128),
-    Big(Box<(BigInt, BigInt)>),
+    Small(i64, NonZeroI64),
+    Large(Box<Large>),
+}
+
+/// What does not fit [`Repr::Small`].
+#[derive(Clone)]
+enum Large {
+    Wide(i128, i128),
+    Big(BigInt, BigInt),
 }
 
 /// A whole number, as [`Exact::floor_and_half`] gives it.
@@ -50,13 +59,15 @@ pub struct NotDecimal(pub String);
 
 const DIGITS_MAX: usize = 64;
 
+const WHOLE: NonZeroI64 = NonZeroI64::new(1).expect("one is not zero");
+
 impl Exact {
-    pub const ZERO: Self = Self(Repr::Small(0, 1));
-    pub const ONE: Self = Self(Repr::Small(1, 1));
+    pub const ZERO: Self = Self(Repr::Small(0, WHOLE));
+    pub const ONE: Self = Self(Repr::Small(1, WHOLE));
 
     /// A whole number.
-    pub const fn int(value: i128) -> Self {
-        Self(Repr::Small(value, 1))
+    pub fn int(value: i128) -> Self {
+        Self::narrowed(value, 1)
     }
 
     /// `numerator / denominator`.
@@ -65,33 +76,59 @@ impl Exact {
     /// When the denominator is not above zero: that is our mistake, never the input's.
     pub fn ratio(numerator: i128, denominator: i128) -> Self {
         assert!(denominator > 0, "a fraction needs a denominator above zero");
-        Self(Repr::Small(numerator, denominator))
+        Self::narrowed(numerator, denominator)
+    }
+
+    /// In the smallest form that holds both, not in lowest terms. `d` is above zero.
+    fn narrowed(n: i128, d: i128) -> Self {
+        if n == 0 {
+            return Self::ZERO;
+        }
+        if let (Ok(n), Ok(d)) = (i64::try_from(n), i64::try_from(d))
+            && let Some(d) = NonZeroI64::new(d)
+        {
+            return Self(Repr::Small(n, d));
+        }
+        Self(Repr::Large(Box::new(Large::Wide(n, d))))
+    }
+
+    /// Numerator and denominator while they fit 128 bits.
+    fn wide(&self) -> Option<(i128, i128)> {
+        match &self.0 {
+            Repr::Small(n, d) => Some((i128::from(*n), i128::from(d.get()))),
+            Repr::Large(large) => match **large {
+                Large::Wide(n, d) => Some((n, d)),
+                Large::Big(..) => None,
+            },
+        }
     }
 
     fn from_big(n: BigInt, d: BigInt) -> Self {
         let g = n.gcd(&d);
         let (n, d) = (n / &g, d / &g);
         match (i128::try_from(&n), i128::try_from(&d)) {
-            (Ok(n), Ok(d)) => Self(Repr::Small(n, d)),
-            _ => Self(Repr::Big(Box::new((n, d)))),
+            (Ok(n), Ok(d)) => Self::narrowed(n, d),
+            _ => Self(Repr::Large(Box::new(Large::Big(n, d)))),
         }
     }
 
     /// Numerator and denominator as big integers.
     pub fn to_big(&self) -> (BigInt, BigInt) {
         match &self.0 {
-            Repr::Small(n, d) => (BigInt::from(*n), BigInt::from(*d)),
-            Repr::Big(pair) => (pair.0.clone(), pair.1.clone()),
+            Repr::Small(n, d) => (BigInt::from(*n), BigInt::from(d.get())),
+            Repr::Large(large) => match &**large {
+                Large::Wide(n, d) => (BigInt::from(*n), BigInt::from(*d)),
+                Large::Big(n, d) => (n.clone(), d.clone()),
+            },
         }
     }
 
     /// Sum.
     pub fn plus(&self, other: &Self) -> Self {
-        if let (Repr::Small(a, b), Repr::Small(c, d)) = (&self.0, &other.0) {
-            let sum =
-                if b == d { a.checked_add(*c).map(|n| (n, *b)) } else { small_sum(*a, *b, *c, *d) };
+        if let (Some((a, b)), Some((c, d))) = (self.wide(), other.wide()) {
+            let sum = if b == d { a.checked_add(c).map(|n| (n, b)) } else { wide_sum(a, b, c, d) };
             if let Some((n, d)) = sum {
-                return Self(Repr::Small(n, d));
+                return Self::narrowed(n, d);
             }
         }
         let ((a, b), (c, d)) = (self.to_big(), other.to_big());
@@ -117,13 +154,13 @@ impl Exact {
 
     /// The same number with the other sign.
     pub fn negated(&self) -> Self {
-        match &self.0 {
-            Repr::Small(n, d) => match n.checked_neg() {
-                Some(n) => Self(Repr::Small(n, *d)),
-                None => Self::from_big(-BigInt::from(*n), BigInt::from(*d)),
-            },
-            Repr::Big(pair) => Self(Repr::Big(Box::new((-&pair.0, pair.1.clone())))),
+        if let Some((n, d)) = self.wide()
+            && let Some(n) = n.checked_neg()
+        {
+            return Self::narrowed(n, d);
         }
+        let (n, d) = self.to_big();
+        Self::from_big(-n, d)
     }
 
     /// Product.
@@ -132,6 +169,11 @@ impl Exact {
             && let (Some(n), Some(d)) = (a.checked_mul(*c), b.checked_mul(*d))
         {
             return Self(Repr::Small(n, d));
+        }
+        if let (Some((a, b)), Some((c, d))) = (self.wide(), other.wide())
+            && let (Some(n), Some(d)) = (a.checked_mul(c), b.checked_mul(d))
+        {
+            return Self::narrowed(n, d);
         }
         let ((a, b), (c, d)) = (self.to_big(), other.to_big());
         Self::from_big(a * c, b * d)
@@ -144,11 +186,11 @@ impl Exact {
 
     /// Quotient; `None` when `other` is zero.
     pub fn divided_by(&self, other: &Self) -> Option<Self> {
-        if let (Repr::Small(a, b), Repr::Small(c, d)) = (&self.0, &other.0)
-            && *c > 0
-            && let (Some(n), Some(d)) = (a.checked_mul(*d), b.checked_mul(*c))
+        if let (Some((a, b)), Some((c, d))) = (self.wide(), other.wide())
+            && c > 0
+            && let (Some(n), Some(d)) = (a.checked_mul(d), b.checked_mul(c))
         {
-            return Some(Self(Repr::Small(n, d)));
+            return Some(Self::narrowed(n, d));
         }
         let (n, d) = other.to_big();
         match n.sign() {
@@ -184,7 +226,10 @@ impl Exact {
     pub fn is_negative(&self) -> bool {
         match &self.0 {
             Repr::Small(n, _) => *n < 0,
-            Repr::Big(pair) => pair.0.sign() == num_bigint::Sign::Minus,
+            Repr::Large(large) => match &**large {
+                Large::Wide(n, _) => *n < 0,
+                Large::Big(n, _) => n.sign() == num_bigint::Sign::Minus,
+            },
         }
     }
 
@@ -208,8 +253,8 @@ impl Exact {
 
     /// The smallest whole number not below this one.
     pub fn ceiling(&self) -> Self {
-        if let Repr::Small(n, d) = &self.0 {
-            return Self::int(Integer::div_ceil(n, d));
+        if let Some((n, d)) = self.wide() {
+            return Self::int(Integer::div_ceil(&n, &d));
         }
         let (n, d) = self.to_big();
         Self::from_big(n.div_ceil(&d), BigInt::from(1))
@@ -217,9 +262,9 @@ impl Exact {
 
     /// The same value in lowest terms.
     pub fn reduced(&self) -> Self {
-        if let Repr::Small(n, d) = &self.0 {
-            let common = small_gcd(*n, *d);
-            return if common == 1 { self.clone() } else { Self::ratio(n / common, d / common) };
+        if let Some((n, d)) = self.wide() {
+            let common = wide_gcd(n, d);
+            return if common == 1 { self.clone() } else { Self::narrowed(n / common, d / common) };
         }
         let (n, d) = self.to_big();
         Self::from_big(n, d)
@@ -254,15 +299,15 @@ impl Exact {
 }
 
 /// Greatest common divisor, in 64 bits where both fit: there it is ten times as fast.
-fn small_gcd(a: i128, b: i128) -> i128 {
+fn wide_gcd(a: i128, b: i128) -> i128 {
     match (u64::try_from(a.unsigned_abs()), u64::try_from(b.unsigned_abs())) {
         (Ok(a), Ok(b)) => i128::from(a.gcd(&b)),
         _ => a.gcd(&b),
     }
 }
 
-fn small_sum(a: i128, b: i128, c: i128, d: i128) -> Option<(i128, i128)> {
-    let g = small_gcd(b, d);
+fn wide_sum(a: i128, b: i128, c: i128, d: i128) -> Option<(i128, i128)> {
+    let g = wide_gcd(b, d);
     let left = a.checked_mul(d / g)?;
     let right = c.checked_mul(b / g)?;
     Some((left.checked_add(right)?, (b / g).checked_mul(d)?))
@@ -285,7 +330,7 @@ fn small_decimal(major: &str, minor: &str) -> Option<Exact> {
         number = number * 10 + i64::from(digit - b'0');
     }
     let scale = 10_i128.pow(u32::try_from(minor.len()).ok()?);
-    Some(Exact(Repr::Small(i128::from(number), scale)))
+    Some(Exact::narrowed(i128::from(number), scale))
 }
 
 impl FromStr for Exact {
@@ -313,7 +358,7 @@ impl FromStr for Exact {
         let number = if text.starts_with('-') { -number } else { number };
         let scale: BigInt = BigInt::from(10).pow(places);
         Ok(match (i128::try_from(&number), i128::try_from(&scale)) {
-            (Ok(n), Ok(d)) => Self(Repr::Small(n, d)),
+            (Ok(n), Ok(d)) => Self::narrowed(n, d),
             _ => Self::from_big(number, scale),
         })
     }
@@ -321,7 +366,7 @@ impl FromStr for Exact {
 
 impl From<rust_decimal::Decimal> for Exact {
     fn from(value: rust_decimal::Decimal) -> Self {
-        Self(Repr::Small(value.mantissa(), 10_i128.pow(value.scale())))
+        Self::narrowed(value.mantissa(), 10_i128.pow(value.scale()))
     }
 }
 
@@ -347,11 +392,11 @@ impl PartialOrd for Exact {
 
 impl Ord for Exact {
     fn cmp(&self, other: &Self) -> Ordering {
-        if let (Repr::Small(a, b), Repr::Small(c, d)) = (&self.0, &other.0) {
+        if let (Some((a, b)), Some((c, d))) = (self.wide(), other.wide()) {
             if b == d {
-                return a.cmp(c);
+                return a.cmp(&c);
             }
-            if let (Some(left), Some(right)) = (a.checked_mul(*d), c.checked_mul(*b)) {
+            if let (Some(left), Some(right)) = (a.checked_mul(d), c.checked_mul(b)) {
                 return left.cmp(&right);
             }
         }

@@ -7,16 +7,18 @@ use super::texts::text;
 use crate::bill::document::Language;
 use crate::money::Exact;
 
-const WIDTH: i64 = 960;
-const HEIGHT: i64 = 220;
-/// Room for the scale at the left, for labels below, and above the highest bar.
-const LEFT: i64 = 88;
+/// Height of the whole, of the room for labels below, and above the highest bar, in pixels.
+const HEIGHT: i64 = 200;
 const BOTTOM: i64 = 26;
 const TOP: i64 = 12;
-/// Labels of bars shown at most; the rest would overlap.
+/// Width of the scale beside the bars.
+const SCALE: i64 = 64;
+/// Labels of bars shown at most; the rest would overlap on a narrow screen.
 const LABELS_MAX: i64 = 12;
 /// Steps of the scale.
 const STEPS: i64 = 4;
+/// Hundredths of a percent: places across the bars, which grow with the screen.
+const WHOLE: i64 = 10_000;
 
 /// A bar.
 pub struct Bar {
@@ -42,11 +44,15 @@ pub fn bars(
     let top = ceiling(&greatest);
     html! {
         figure.chart {
-            figcaption { (title) }
-            svg.bars.framed role="img" aria-label=(title)
-                viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) {
-                @if top.is_positive() { (grid(&top, scale)) }
-                (columns(bars, &top))
+            figcaption { (title) ", " (value_head) }
+            div.plot {
+                svg.scale aria-hidden="true" width=(SCALE) height=(HEIGHT) {
+                    @if top.is_positive() { (steps(&top, scale)) }
+                }
+                svg.bars role="img" aria-label=(title) height=(HEIGHT) {
+                    @if top.is_positive() { (grid()) }
+                    (columns(bars, &top))
+                }
             }
             details {
                 summary { (text(language, "chart-values")) }
@@ -64,36 +70,52 @@ pub fn bars(
     }
 }
 
-fn grid(top: &Exact, scale: &dyn Fn(&Exact) -> String) -> Markup {
+fn height_of(step: i64) -> i64 {
+    HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * step / STEPS
+}
+
+fn steps(top: &Exact, scale: &dyn Fn(&Exact) -> String) -> Markup {
     html! {
         @for step in 0..=STEPS {
-            @let y = HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * step / STEPS;
             @let value = top.times(&Exact::ratio(i128::from(step), i128::from(STEPS)));
-            line.grid x1=(LEFT) x2=(WIDTH) y1=(y) y2=(y) {}
-            text.axis x=(LEFT - 8) y=(y + 4) text-anchor="end" { (scale(&value)) }
+            text.axis x=(SCALE - 8) y=(height_of(step) + 4) text-anchor="end" { (scale(&value)) }
+        }
+    }
+}
+
+fn grid() -> Markup {
+    html! {
+        @for step in 0..=STEPS {
+            line.grid x1="0" x2="100%" y1=(height_of(step)) y2=(height_of(step)) {}
         }
     }
 }
 
 fn columns(bars: &[Bar], top: &Exact) -> Markup {
     let count = i64::try_from(bars.len()).unwrap_or(i64::MAX).max(1);
-    let room = WIDTH - LEFT;
     let every = (count + LABELS_MAX - 1) / LABELS_MAX;
     html! {
         @for (index, bar) in (0_i64..).zip(bars) {
-            @let from = LEFT + room * index / count;
-            @let until = LEFT + room * (index + 1) / count;
-            @let gap = ((until - from) / 6).max(1);
+            @let from = WHOLE * index / count;
+            @let until = WHOLE * (index + 1) / count;
+            @let gap = (until - from) / 6;
             @let height = bar_height(&bar.value, top);
-            rect x=(from + gap) y=(HEIGHT - BOTTOM - height)
-                width=((until - from - 2 * gap).max(1)) height=(height) rx="2" {
+            rect x=(percent(from + gap)) y=(HEIGHT - BOTTOM - height)
+                width=(percent(until - from - 2 * gap)) height=(height) rx="2" {
                 title { (bar.name) ": " (bar.text) }
             }
             @if index % every == 0 {
-                text.axis x=((from + until) / 2) y=(HEIGHT - 8) text-anchor="middle" { (bar.label) }
+                text.axis x=(percent((from + until) / 2)) y=(HEIGHT - 8) text-anchor="middle" {
+                    (bar.label)
+                }
             }
         }
     }
+}
+
+/// Hundredths of a percent as SVG reads them.
+fn percent(hundredths: i64) -> String {
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }
 
 /// Whole units of height; what is above zero is seen.

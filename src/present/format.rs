@@ -180,6 +180,11 @@ pub fn month(label: crate::period::PeriodLabel, language: Language) -> String {
     format!("{} {}", text(language, &format!("month-{}", label.month)), label.year)
 }
 
+/// The same of a label's text; other text stays as it is.
+pub fn month_text(label: &str, language: Language) -> String {
+    label.parse().map_or_else(|_| label.to_owned(), |label| month(label, language))
+}
+
 /// An instant in UTC, to the minute: `5 Nov 2026, 14:05 UTC`.
 pub fn instant(seconds: i64, language: Language) -> String {
     let Ok(at) = jiff::Timestamp::from_second(seconds) else { return seconds.to_string() };
@@ -284,18 +289,29 @@ pub fn iban(plain: &str) -> String {
 pub fn address_lines(address: &crate::bill::document::Address, home: &str) -> Vec<String> {
     let mut lines: Vec<String> =
         address.lines.iter().filter(|line| !line.trim().is_empty()).cloned().collect();
-    let town = [address.postal_code.as_str(), address.city.as_str()];
-    let town: Vec<&str> = town.into_iter().filter(|part| !part.trim().is_empty()).collect();
-    if !town.is_empty() {
-        lines.push(town.join(" "));
-    }
-    if let Some(region) = address.region.as_ref().filter(|region| !region.trim().is_empty()) {
-        lines.push(region.clone());
-    }
+    lines.extend(town_lines(address));
     if !address.country.is_empty() && address.country != home {
         lines.push(super::country::name(&address.country).to_owned());
     }
     lines
+}
+
+/// Town, region and postal code as the country's post writes them.
+fn town_lines(address: &crate::bill::document::Address) -> Vec<String> {
+    let city = address.city.trim();
+    let code = address.postal_code.trim();
+    let region = address.region.as_deref().unwrap_or("").trim();
+    let joined = |parts: &[&str]| {
+        let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+        parts.join(" ")
+    };
+    let lines = match address.country.as_str() {
+        "GB" | "IE" => vec![city.to_owned(), region.to_owned(), code.to_owned()],
+        "US" if !region.is_empty() => vec![joined(&[&format!("{city},"), region, code])],
+        "US" | "CA" | "AU" | "NZ" => vec![joined(&[city, region, code])],
+        _ => vec![joined(&[code, city]), region.to_owned()],
+    };
+    lines.into_iter().filter(|line| !line.is_empty()).collect()
 }
 
 /// The language's tag for `lang` attributes and PDF catalogues.

@@ -83,6 +83,7 @@ pub fn page(shell: &Shell<'_>, body: Markup) -> Markup {
                 meta name="color-scheme" content=(colour_scheme(shell.theme));
                 title { (shell.title) " · Billow" }
                 link rel="stylesheet" href=(shell.style_href);
+                @if !shell.embedded { link rel="icon" type="image/svg+xml" href=(ICON_PATH); }
                 @if let Some(script) = shell.script_src { script src=(script) defer {} }
             }
             body class=(if shell.embedded { "embedded" } else { "alone" }) {
@@ -127,16 +128,31 @@ fn entries(nav: &[NavItem]) -> Markup {
     }
 }
 
-/// The mark: two waves in a square.
-fn mark() -> Markup {
-    html! {
-        svg.mark aria-hidden="true" viewBox="0 0 32 32" width="28" height="28" {
-            rect.ground width="32" height="32" rx="7" {}
-            path d="M5 14c3.7-5 7.3-5 11 0s7.3 5 11 0" fill="none" stroke="#fff"
-                stroke-width="3" stroke-linecap="round" {}
-            path d="M5 21c3.7-5 7.3-5 11 0s7.3 5 11 0" fill="none" stroke="#fff"
-                stroke-width="3" stroke-linecap="round" opacity=".6" {}
+/// Where the mark is served by itself, for tabs and bookmarks.
+pub const ICON_PATH: &str = "/assets/billow.svg";
+
+/// The mark by itself: a whole SVG file.
+pub fn icon() -> String {
+    let mark = html! {
+        svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" width="32" height="32" {
+            (waves())
         }
+    };
+    mark.into_string()
+}
+
+fn mark() -> Markup {
+    html! { svg.mark aria-hidden="true" viewBox="0 0 32 32" width="28" height="28" { (waves()) } }
+}
+
+/// Two waves in a square.
+fn waves() -> Markup {
+    html! {
+        rect width="32" height="32" rx="7" fill="#0f6bc2" {}
+        path d="M5 14c3.7-5 7.3-5 11 0s7.3 5 11 0" fill="none" stroke="#fff"
+            stroke-width="3" stroke-linecap="round" {}
+        path d="M5 21c3.7-5 7.3-5 11 0s7.3 5 11 0" fill="none" stroke="#fff"
+            stroke-width="3" stroke-linecap="round" opacity=".6" {}
     }
 }
 

@@ -253,12 +253,8 @@ fn breakdowns(document: &InvoiceDocument) -> Vec<Breakdown> {
     let language = document.language;
     let cuts = &document.breakdowns;
     let label_category = |entry: &BreakdownEntry| format::category_key(&entry.key, language);
-    let label_plain = |entry: &BreakdownEntry| {
-        if entry.label.trim().is_empty() {
-            text(language, "no-project")
-        } else {
-            entry.label.clone()
-        }
+    let label_or = |none: &str, entry: &BreakdownEntry| {
+        if entry.label.trim().is_empty() { text(language, none) } else { entry.label.clone() }
     };
     let mut breakdowns = Vec::new();
     let mut add = |id: &str, entries: &[BreakdownEntry], label: &dyn Fn(&_) -> String| {
@@ -275,8 +271,8 @@ fn breakdowns(document: &InvoiceDocument) -> Vec<Breakdown> {
         breakdowns.push(Breakdown { title: text(language, id), rows: rows.collect() });
     };
     add("breakdown-category", &cuts.category, &label_category);
-    add("breakdown-project", &cuts.project, &label_plain);
-    add("breakdown-tag", &cuts.tag, &label_plain);
+    add("breakdown-project", &cuts.project, &|entry| label_or("no-project", entry));
+    add("breakdown-tag", &cuts.tag, &|entry| label_or("no-tag", entry));
     breakdowns
 }
 

@@ -1,6 +1,7 @@
 //! Which prices win for a resource: one basis in each component, the most specific price in each
 //! dimension. PURE.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -12,8 +13,7 @@ use crate::money::Exact;
 
 /// The prices of one meter in one version, and which facts decide between them.
 pub(super) struct MeterPrices<'a> {
-    /// Position in the version, and position of the unit in `units`.
-    prices: Vec<(usize, usize)>,
+    prices: Vec<Entry<'a>>,
     /// Distinct units of these prices.
     units: Vec<Unit>,
     /// Attributes that a condition reads.
@@ -22,8 +22,19 @@ pub(super) struct MeterPrices<'a> {
     by_project: bool,
     by_domain: bool,
     version: usize,
-    book: &'a BookVersion,
     meter: String,
+}
+
+/// A price of the meter.
+struct Entry<'a> {
+    price: &'a Price,
+    /// Position in the version.
+    position: usize,
+    /// Position of the unit in [`MeterPrices::units`].
+    unit: usize,
+    code: Arc<str>,
+    /// Conditions that name ids, with what they want as text.
+    named: Vec<(Named, Arc<str>)>,
 }
 
 /// What decides: facts with equal signatures have the same winners and losers.
@@ -54,9 +65,7 @@ const ZONE: u8 = 2;
 
 /// A price whose conditions hold.
 struct Candidate<'a> {
-    position: usize,
-    unit: usize,
-    price: &'a Price,
+    entry: &'a Entry<'a>,
     specificity: Specificity,
     /// Whether the resource's amount of the unit's dimension is known.
     known: bool,
@@ -72,7 +81,6 @@ impl<'a> MeterPrices<'a> {
             by_project: false,
             by_domain: false,
             version,
-            book,
             meter: meter.to_owned(),
         };
         for (position, price) in book.prices.iter().enumerate() {
@@ -83,29 +91,26 @@ impl<'a> MeterPrices<'a> {
         found
     }
 
-    fn add(&mut self, position: usize, price: &Price) {
+    fn add(&mut self, position: usize, price: &'a Price) {
         let known = self.units.iter().position(|unit| *unit == price.unit);
         let unit = known.unwrap_or_else(|| {
             self.units.push(price.unit);
             self.units.len() - 1
         });
-        self.prices.push((position, unit));
         let conditions = &price.conditions;
         self.by_account |= !conditions.account.is_empty();
         self.by_project |= !conditions.project.is_empty();
         self.by_domain |= !conditions.domain.is_empty();
-        for (wanted, keys) in [
-            (&conditions.offering, OFFERING),
-            (&conditions.template, TEMPLATE),
-            (&conditions.os, OS),
-            (&conditions.zone, ZONES),
-            (&conditions.storage_tag, &[attribute::STORAGE_TAG]),
-            (&conditions.gpu_model, &[attribute::GPU_MODEL]),
-        ] {
+        let mut named = Vec::new();
+        for condition in Named::ALL {
+            let wanted = condition.wanted(conditions);
             if !wanted.is_empty() {
-                self.keys.extend(keys.iter().map(|key| (*key).to_owned()));
+                self.keys.extend(condition.keys().iter().map(|key| (*key).to_owned()));
+                named.push((condition, Arc::from(wanted.join(", "))));
             }
         }
+        let code = Arc::from(price.code.as_str());
+        self.prices.push(Entry { price, position, unit, code, named });
         for (wanted, prefix) in
             [(&conditions.tag, attribute::TAG_PREFIX), (&conditions.attribute, "")]
         {
@@ -152,22 +157,20 @@ impl<'a> MeterPrices<'a> {
         factors: &[Option<Exact>],
     ) -> (Verdict, Decision) {
         let counted = units::counted(&self.meter, facts);
+        let read = Read::new(facts);
         let mut losers = Vec::new();
         let mut components: BTreeMap<&str, Vec<Candidate<'_>>> = BTreeMap::new();
-        for (position, unit) in self.prices.iter().copied() {
-            let price = &self.book.prices[position];
-            if !units::fits(price, counted) {
-                continue;
-            }
-            let known = factors[unit].is_some();
-            match check_conditions(&price.conditions, facts) {
-                Err(lost) => losers.push((position, lost)),
-                Ok(_) if !known && !units::must_be_known(price.unit.dimension) => {
-                    losers.push((position, no_dimension(price)));
+        for entry in self.prices.iter().filter(|entry| units::fits(entry.price, counted)) {
+            let dimension = entry.price.unit.dimension;
+            let known = factors[entry.unit].is_some();
+            match read.check(entry) {
+                Err(lost) => losers.push((entry.position, lost)),
+                Ok(_) if !known && !units::must_be_known(dimension) => {
+                    losers.push((entry.position, no_dimension(entry.price)));
                 }
                 Ok(specificity) => {
-                    let candidate = Candidate { position, unit, price, specificity, known };
-                    components.entry(&price.component).or_default().push(candidate);
+                    let candidate = Candidate { entry, specificity, known };
+                    components.entry(&entry.price.component).or_default().push(candidate);
                 }
             }
         }
@@ -175,13 +178,14 @@ impl<'a> MeterPrices<'a> {
         let mut won = Vec::new();
         let mut missing = false;
         for (component, candidates) in components {
-            for best in basis(candidates, self.book, &mut losers) {
+            for best in basis(candidates, &mut losers) {
+                let entry = best.entry;
                 if best.known {
                     won.push(component);
-                    winners.push((best.position, best.unit));
+                    winners.push((entry.position, entry.unit));
                 } else {
                     missing = true;
-                    losers.push((best.position, no_dimension(best.price)));
+                    losers.push((entry.position, no_dimension(entry.price)));
                 }
             }
         }
@@ -200,108 +204,200 @@ impl<'a> MeterPrices<'a> {
     }
 }
 
-/// Keys that a condition may name by id or by name.
-const OFFERING: &[&str] = &[attribute::OFFERING, attribute::OFFERING_NAME];
-const TEMPLATE: &[&str] = &[attribute::TEMPLATE, attribute::TEMPLATE_NAME];
-const OS: &[&str] = &[attribute::OS, attribute::OS_CATEGORY];
-const ZONES: &[&str] = &[attribute::ZONE, attribute::ZONE_NAME];
+/// A condition that names ids or names of what was used, or of who used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Offering,
+    Template,
+    Os,
+    StorageTag,
+    GpuModel,
+    Zone,
+    Account,
+    Project,
+}
+
+impl Named {
+    /// In the order in which they are checked.
+    const ALL: [Self; 8] = [
+        Self::Offering,
+        Self::Template,
+        Self::Os,
+        Self::StorageTag,
+        Self::GpuModel,
+        Self::Zone,
+        Self::Account,
+        Self::Project,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Offering => "offering",
+            Self::Template => "template",
+            Self::Os => "os",
+            Self::StorageTag => "storage_tag",
+            Self::GpuModel => "gpu_model",
+            Self::Zone => "zone",
+            Self::Account => "account",
+            Self::Project => "project",
+        }
+    }
+
+    fn wanted(self, conditions: &Conditions) -> &[String] {
+        match self {
+            Self::Offering => &conditions.offering,
+            Self::Template => &conditions.template,
+            Self::Os => &conditions.os,
+            Self::StorageTag => &conditions.storage_tag,
+            Self::GpuModel => &conditions.gpu_model,
+            Self::Zone => &conditions.zone,
+            Self::Account => &conditions.account,
+            Self::Project => &conditions.project,
+        }
+    }
+
+    /// Attributes that may match, by id and by name.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Offering => &[attribute::OFFERING, attribute::OFFERING_NAME],
+            Self::Template => &[attribute::TEMPLATE, attribute::TEMPLATE_NAME],
+            Self::Os => &[attribute::OS, attribute::OS_CATEGORY],
+            Self::StorageTag => &[attribute::STORAGE_TAG],
+            Self::GpuModel => &[attribute::GPU_MODEL],
+            Self::Zone => &[attribute::ZONE, attribute::ZONE_NAME],
+            Self::Account | Self::Project => &[],
+        }
+    }
+
+    /// What the facts have.
+    fn found(self, facts: &Facts) -> Vec<&str> {
+        let who = match self {
+            Self::Account => &facts.account,
+            Self::Project => &facts.project,
+            Self::Offering
+            | Self::Template
+            | Self::Os
+            | Self::StorageTag
+            | Self::GpuModel
+            | Self::Zone => &None,
+        };
+        let who = who.iter().flat_map(|(id, name)| [id.as_str(), name.as_str()]);
+        let found = self.keys().iter().filter_map(|key| facts.attributes.get(*key));
+        let found = found.map(String::as_str).chain(who);
+        match self {
+            // A storage offering may carry several tags, with commas between.
+            Self::StorageTag => found.flat_map(|tags| tags.split(',')).map(str::trim).collect(),
+            _ => found.collect(),
+        }
+    }
+
+    /// What it adds to the price's specificity.
+    fn group(self) -> u8 {
+        match self {
+            Self::Offering => 0,
+            Self::Template | Self::Os | Self::StorageTag | Self::GpuModel => KIND,
+            Self::Zone => ZONE,
+            Self::Account => ACCOUNT,
+            Self::Project => PROJECT,
+        }
+    }
+}
+
+/// Facts as conditions read them, each kind once for all prices.
+struct Read<'f> {
+    facts: &'f Facts,
+    found: [OnceCell<(Vec<&'f str>, Arc<str>)>; Named::ALL.len()],
+}
+
+impl<'f> Read<'f> {
+    fn new(facts: &'f Facts) -> Self {
+        Self { facts, found: Default::default() }
+    }
+
+    /// What the facts have for a condition, and the same as one text.
+    fn found(&self, condition: Named) -> &(Vec<&'f str>, Arc<str>) {
+        self.found[condition as usize].get_or_init(|| {
+            let found = condition.found(self.facts);
+            let text = Arc::from(found.join(", "));
+            (found, text)
+        })
+    }
+
+    /// Whether all conditions hold, and how specific they are; else the first that does not.
+    fn check(&self, entry: &Entry<'_>) -> Result<Specificity, Lost> {
+        let conditions = &entry.price.conditions;
+        let mut groups = 0;
+        for (condition, text) in &entry.named {
+            let (found, found_text) = self.found(*condition);
+            let wanted = condition.wanted(conditions);
+            if !wanted.iter().any(|wanted| found.contains(&wanted.as_str())) {
+                return Err(Lost::Condition {
+                    name: condition.name(),
+                    wanted: Arc::clone(text),
+                    found: Arc::clone(found_text),
+                });
+            }
+            groups |= condition.group();
+        }
+        groups |= check_pairs("tag", &conditions.tag, attribute::TAG_PREFIX, self.facts, TAG)?;
+        groups |= check_pairs("attribute", &conditions.attribute, "", self.facts, KIND)?;
+        let domain_depth = check_domain(&conditions.domain, &self.facts.domain_path)?;
+        if domain_depth > 0 {
+            groups |= DOMAIN;
+        }
+        Ok(Specificity { groups, domain_depth })
+    }
+}
 
 fn key_of(pair: &str) -> &str {
     pair.split_once('=').map_or(pair, |(key, _)| key)
 }
 
 fn no_dimension(price: &Price) -> Lost {
-    Lost::NoDimension { dimension: units::dimension_name(price.unit.dimension).to_owned() }
+    Lost::NoDimension { dimension: units::dimension_name(price.unit.dimension) }
 }
 
 /// The one basis of a component: the prices by offering where there are any, else those by
 /// dimension; of each dimension the most specific, the earlier in the book among equals.
 fn basis<'a>(
     candidates: Vec<Candidate<'a>>,
-    version: &BookVersion,
     losers: &mut Vec<(usize, Lost)>,
 ) -> Vec<Candidate<'a>> {
-    let by_offering = |candidate: &Candidate<'_>| !candidate.price.conditions.offering.is_empty();
+    let by_offering =
+        |candidate: &Candidate<'_>| !candidate.entry.price.conditions.offering.is_empty();
+    let dimension_of = |candidate: &Candidate<'_>| candidate.entry.price.unit.dimension;
     let offering_wins = candidates.iter().any(by_offering);
     let mut best: Vec<Candidate<'a>> = Vec::new();
     let mut beaten: Vec<(usize, Option<Dimension>)> = Vec::new();
     for candidate in candidates {
         if offering_wins && !by_offering(&candidate) {
-            beaten.push((candidate.position, None));
+            beaten.push((candidate.entry.position, None));
             continue;
         }
-        let dimension = candidate.price.unit.dimension;
-        match best.iter_mut().find(|best| best.price.unit.dimension == dimension) {
+        let dimension = dimension_of(&candidate);
+        match best.iter_mut().find(|best| dimension_of(best) == dimension) {
             None => best.push(candidate),
             Some(best) if candidate.specificity > best.specificity => {
-                beaten.push((best.position, Some(dimension)));
+                beaten.push((best.entry.position, Some(dimension)));
                 *best = candidate;
             }
-            Some(_) => beaten.push((candidate.position, Some(dimension))),
+            Some(_) => beaten.push((candidate.entry.position, Some(dimension))),
         }
     }
     for (position, dimension) in beaten {
         let by = best
             .iter()
-            .find(|best| dimension.is_none_or(|dimension| best.price.unit.dimension == dimension));
+            .find(|best| dimension.is_none_or(|dimension| dimension_of(best) == dimension));
         if let Some(by) = by {
-            let by = version.prices[by.position].code.clone();
-            losers.push((position, Lost::Beaten { by }));
+            losers.push((position, Lost::Beaten { by: Arc::clone(&by.entry.code) }));
         }
     }
     best
 }
 
-/// Whether all conditions hold, and how specific they are; else the first that does not.
-fn check_conditions(conditions: &Conditions, facts: &Facts) -> Result<Specificity, Lost> {
-    let fact = |key: &&str| facts.attributes.get(*key).map(String::as_str);
-    let texts = |keys: &[&str]| keys.iter().filter_map(fact).collect::<Vec<_>>();
-    let named = |who: &Option<(String, String)>| -> Vec<String> {
-        who.iter().flat_map(|(id, name)| [id.clone(), name.clone()]).collect()
-    };
-    let (account, project) = (named(&facts.account), named(&facts.project));
-    let account: Vec<&str> = account.iter().map(String::as_str).collect();
-    let project: Vec<&str> = project.iter().map(String::as_str).collect();
-    // A storage offering may carry several tags, with commas between.
-    let tags = texts(&[attribute::STORAGE_TAG]);
-    let tags: Vec<&str> = tags.iter().flat_map(|tags| tags.split(',')).map(str::trim).collect();
-    let mut groups = 0;
-    for (name, wanted, found, group) in [
-        ("offering", &conditions.offering, texts(OFFERING), 0),
-        ("template", &conditions.template, texts(TEMPLATE), KIND),
-        ("os", &conditions.os, texts(OS), KIND),
-        ("storage_tag", &conditions.storage_tag, tags, KIND),
-        ("gpu_model", &conditions.gpu_model, texts(&[attribute::GPU_MODEL]), KIND),
-        ("zone", &conditions.zone, texts(ZONES), ZONE),
-        ("account", &conditions.account, account, ACCOUNT),
-        ("project", &conditions.project, project, PROJECT),
-    ] {
-        groups |= check_names(name, wanted, &found, group)?;
-    }
-    groups |= check_pairs("tag", &conditions.tag, attribute::TAG_PREFIX, facts, TAG)?;
-    groups |= check_pairs("attribute", &conditions.attribute, "", facts, KIND)?;
-    let domain_depth = check_domain(&conditions.domain, &facts.domain_path)?;
-    if domain_depth > 0 {
-        groups |= DOMAIN;
-    }
-    Ok(Specificity { groups, domain_depth })
-}
-
-/// One of the wanted ids or names must be found; gives the condition's group when there is one.
-fn check_names(name: &str, wanted: &[String], found: &[&str], group: u8) -> Result<u8, Lost> {
-    if wanted.is_empty() {
-        return Ok(0);
-    }
-    if wanted.iter().any(|wanted| found.contains(&wanted.as_str())) {
-        return Ok(group);
-    }
-    let (name, wanted, found) = (name.to_owned(), wanted.join(", "), found.join(", "));
-    Err(Lost::Condition { name, wanted, found })
-}
-
 /// `key=value`, or `key` for any value.
 fn check_pairs(
-    name: &str,
+    name: &'static str,
     wanted: &[String],
     prefix: &str,
     facts: &Facts,
@@ -322,8 +418,8 @@ fn check_pairs(
     let found = wanted
         .iter()
         .filter_map(|pair| fact(pair).map(|value| format!("{}={value}", key_of(pair))));
-    let found = found.collect::<Vec<_>>().join(", ");
-    Err(Lost::Condition { name: name.to_owned(), wanted: wanted.join(", "), found })
+    let found = found.collect::<Vec<_>>().join(", ").into();
+    Err(Lost::Condition { name, wanted: wanted.join(", ").into(), found })
 }
 
 /// The depth of the deepest wanted domain that holds the path; 0 without a condition.
@@ -337,8 +433,8 @@ fn check_domain(wanted: &[String], path: &str) -> Result<usize, Lost> {
         return Ok(0);
     }
     wanted.iter().filter(holds).map(depth).max().ok_or_else(|| Lost::Condition {
-        name: "domain".to_owned(),
-        wanted: wanted.join(", "),
-        found: path.to_owned(),
+        name: "domain",
+        wanted: wanted.join(", ").into(),
+        found: path.into(),
     })
 }

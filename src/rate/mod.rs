@@ -135,16 +135,30 @@ pub struct Unpriced {
     pub records: Vec<usize>,
 }
 
-/// Why a price that names the meter did not win; for `rate --explain`.
+/// Why a price that names the meter did not win; for `rate --explain`. Texts are shared: many
+/// prices lose for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "why")]
 pub enum Lost {
     /// A condition did not hold: which, and what was found.
-    Condition { name: String, wanted: String, found: String },
+    Condition {
+        name: &'static str,
+        #[serde(serialize_with = "as_text")]
+        wanted: Arc<str>,
+        #[serde(serialize_with = "as_text")]
+        found: Arc<str>,
+    },
     /// Another price of the component was more specific, or went by offering.
-    Beaten { by: String },
+    Beaten {
+        #[serde(serialize_with = "as_text")]
+        by: Arc<str>,
+    },
     /// The resource has no such dimension (no GPU, no size).
-    NoDimension { dimension: String },
+    NoDimension { dimension: &'static str },
+}
+
+fn as_text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }
 
 /// The decision for one set of facts, one meter and one version.

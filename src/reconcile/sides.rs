@@ -8,7 +8,7 @@ use super::load::World;
 use crate::bill::credit::credited_number;
 use crate::bill::document::{ChargePart, DocumentKind, InvoiceDocument};
 use crate::bill::facts::Histories;
-use crate::bill::month::{Gathered, MonthRequest, gather, keep_mapped};
+use crate::bill::month::{Gathered, MonthRequest, gather};
 use crate::bill::run::prices_of;
 use crate::bill::store::{self, Draft};
 use crate::collect::record::{RecordKey, RecordKind, StoredRecord, attribute};
@@ -70,7 +70,8 @@ pub(super) async fn load_sides(
         .map(|(_, record)| &record.key)
         .collect();
     for mapping in load_mappings(conn, customer, span, asked.known_at).await? {
-        let usage = load_owner(conn, (&mapping, span), asked.known_at).await?;
+        let mapped = span.intersect(Span::new(mapping.from, mapping.until));
+        let usage = load_owner(conn, (&mapping.owner, mapped), asked.known_at).await?;
         asked.world.name(&mapping.owner, span.from, &mut sides.names);
         for record in &usage.records {
             let fate = if attachments.contains(&record.key) {
@@ -80,7 +81,7 @@ pub(super) async fn load_sides(
             } else {
                 usage.withheld(&record.key)
             };
-            sides.add(record, span, fate);
+            sides.add(record, mapped, fate);
         }
         load_inventory(conn, asked, (&mapping, span), &usage.findings, &mut sides.inventory)
             .await?;
@@ -103,12 +104,13 @@ pub(super) async fn load_unbilled(
     known_at: i64,
 ) -> Result<Sides, StoreError> {
     let mut sides = Sides::default();
-    let usage = load_owner(conn, (mapping, span), known_at).await?;
+    let mapped = span.intersect(Span::new(mapping.from, mapping.until));
+    let usage = load_owner(conn, (&mapping.owner, mapped), known_at).await?;
     world.name(&mapping.owner, span.from, &mut sides.names);
     let ids: Vec<i64> = usage.records.iter().map(|record| record.attribute_set).collect();
     let sets = load_attribute_sets(conn, &ids).await?;
     for record in &usage.records {
-        sides.add(record, span, Fate::Unmetered);
+        sides.add(record, mapped, Fate::Unmetered);
         let unit = sets.get(&record.attribute_set).and_then(|set| set.get(attribute::UNIT));
         if let Some(unit) = unit.filter(|_| meter_of(&record.key.meter).is_none()) {
             let place = (record.key.owner.clone(), record.key.meter.clone());
@@ -156,16 +158,14 @@ impl OwnerUsage {
 
 async fn load_owner(
     conn: &mut Conn,
-    (mapping, span): (&OwnerMapping, Span),
+    (owner, span): (&OwnerRef, Span),
     known_at: i64,
 ) -> Result<OwnerUsage, StoreError> {
-    let mapped = span.intersect(Span::new(mapping.from, mapping.until));
-    if mapped.is_empty() {
+    if span.is_empty() {
         return Ok(OwnerUsage { records: Vec::new(), findings: Vec::new() });
     }
-    let mut records = load_all_records(conn, &mapping.owner, mapped, known_at).await?;
-    keep_mapped(&mut records, mapping);
-    let findings = load_owner_findings(conn, &mapping.owner, mapped, known_at).await?;
+    let records = load_all_records(conn, owner, span, known_at).await?;
+    let findings = load_owner_findings(conn, owner, span, known_at).await?;
     Ok(OwnerUsage { records, findings })
 }
 

@@ -35,13 +35,14 @@ macro_rules! each {
     };
 }
 
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     both!(1, "0001_foundation"),
     each!(2, "0002_usage"),
     both!(3, "0003_findings"),
     both!(4, "0004_invoices"),
     both!(5, "0005_imports"),
     both!(6, "0006_knowledge"),
+    both!(7, "0007_counters"),
 ];
 
 /// The newest schema this program knows.

@@ -16,8 +16,9 @@ const SCRIPT: &str = include_str!("assets/billow.js");
 /// page, without which all pages work.
 pub async fn show(name: web::Path<String>) -> Result<HttpResponse, ApiError> {
     let (kind, caching, body) = match format!("/assets/{name}").as_str() {
-        path if path == page::css_path() => ("text/css; charset=utf-8", KEPT, page::CSS),
-        SCRIPT_PATH => ("text/javascript; charset=utf-8", CACHED, SCRIPT),
+        path if path == page::css_path() => ("text/css; charset=utf-8", KEPT, page::CSS.to_owned()),
+        SCRIPT_PATH => ("text/javascript; charset=utf-8", CACHED, SCRIPT.to_owned()),
+        page::ICON_PATH => ("image/svg+xml", CACHED, page::icon()),
         _ => return Err(ApiError::not_found("file")),
     };
     let response =

@@ -78,6 +78,7 @@ breakdown-resource = Nach Ressource
 breakdown-tag = Nach Merkmal
 breakdowns = Aufteilung des Nettobetrags
 no-project = Ohne Projekt
+no-tag = Ohne Merkmal
 
 category-application = Anwendungen und Lizenzen
 category-running_machines = Laufende Maschinen
@@ -171,6 +172,10 @@ unit-piece_hour = { $count ->
 unit-piece_month = { $count ->
     [one] Stück-Monat
    *[other] Stück-Monate
+}
+unit-byte = { $count ->
+    [one] Byte
+   *[other] Bytes
 }
 unit-gib = GiB
 unit-gb = GB

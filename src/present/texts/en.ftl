@@ -77,6 +77,7 @@ breakdown-resource = By resource
 breakdown-tag = By tag
 breakdowns = Breakdown of the net amount
 no-project = Without project
+no-tag = Without tag
 
 category-application = Applications and licences
 category-running_machines = Running machines
@@ -170,6 +171,10 @@ unit-piece_hour = { $count ->
 unit-piece_month = { $count ->
     [one] piece month
    *[other] piece months
+}
+unit-byte = { $count ->
+    [one] byte
+   *[other] bytes
 }
 unit-gib = GiB
 unit-gb = GB

@@ -77,6 +77,7 @@ breakdown-resource = Par ressource
 breakdown-tag = Par étiquette
 breakdowns = Répartition du montant HT
 no-project = Sans projet
+no-tag = Sans étiquette
 
 category-application = Applications et licences
 category-running_machines = Machines en marche
@@ -149,6 +150,10 @@ unit-piece_hour = { $count ->
 unit-piece_month = { $count ->
     [one] pièce-mois
    *[other] pièces-mois
+}
+unit-byte = { $count ->
+    [one] octet
+   *[other] octets
 }
 unit-gib = Gio
 unit-gb = Go

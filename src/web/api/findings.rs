@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::json::{Meta, OwnerJson, SpanJson, cut, instant};
 use crate::finding::decision::{Decision, decide_in};
-use crate::finding::store::lock_finding;
+use crate::finding::store::{load_alike, lock_finding};
 use crate::finding::{Finding, FindingState};
 use crate::ids::{FindingId, OwnerRef};
 use crate::period::Span;
@@ -180,6 +180,9 @@ pub async fn show(
 pub struct DecisionRequest {
     /// Kept in the audit log.
     pub reason: String,
+    /// Decide all open findings of the same rule about the same resource too.
+    #[serde(default)]
+    pub alike: bool,
 }
 
 /// A decision with its reason.
@@ -187,6 +190,8 @@ pub struct DecisionRequest {
 pub struct Verdict<'a> {
     pub decision: Decision,
     pub reason: &'a str,
+    /// All open findings of the same rule about the same resource too.
+    pub alike: bool,
 }
 
 impl Verdict<'_> {
@@ -196,7 +201,8 @@ impl Verdict<'_> {
             Decision::Release => "release",
             Decision::Reject => "reject",
         };
-        format!("{word}\n{}", self.reason.trim()).into_bytes()
+        let many = if self.alike { "alike" } else { "one" };
+        format!("{word}\n{many}\n{}", self.reason.trim()).into_bytes()
     }
 }
 
@@ -226,6 +232,13 @@ pub async fn decide_one(
     let finding = decide_in(&app, &mut tx, &id, verdict.decision, reason)
         .await
         .map_err(|error| of_anyhow("decide a finding", error))?;
+    if verdict.alike {
+        for other in load_alike(&mut tx, &finding).await? {
+            decide_in(&app, &mut tx, &other, verdict.decision, reason)
+                .await
+                .map_err(|error| of_anyhow("decide a finding", error))?;
+        }
+    }
     let state = match verdict.decision {
         Decision::Release => FindingState::Released,
         Decision::Reject => FindingState::Rejected,
@@ -253,7 +266,7 @@ pub async fn release(
     id: web::Path<String>,
     body: web::Json<DecisionRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let verdict = Verdict { decision: Decision::Release, reason: &body.reason };
+    let verdict = Verdict { decision: Decision::Release, reason: &body.reason, alike: body.alike };
     let actor = caller.actor();
     let once = Idempotency::required(&request, &verdict.hashed(), &actor.0, state.now())?;
     decide_one(&state, &caller, &id, verdict, &once).await
@@ -276,7 +289,7 @@ pub async fn reject(
     id: web::Path<String>,
     body: web::Json<DecisionRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let verdict = Verdict { decision: Decision::Reject, reason: &body.reason };
+    let verdict = Verdict { decision: Decision::Reject, reason: &body.reason, alike: body.alike };
     let actor = caller.actor();
     let once = Idempotency::required(&request, &verdict.hashed(), &actor.0, state.now())?;
     decide_one(&state, &caller, &id, verdict, &once).await

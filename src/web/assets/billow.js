@@ -16,7 +16,10 @@ async function refresh() {
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   const next = fresh.querySelector("[data-live]");
   // A page that asks to sign in again has no live part: the old figures stay, with their time.
-  if (next) live().replaceWith(document.adoptNode(next));
+  if (!next) return;
+  const open = [...live().querySelectorAll("details")].map((part) => part.open);
+  next.querySelectorAll("details").forEach((part, index) => { part.open = open[index] === true; });
+  live().replaceWith(document.adoptNode(next));
 }
 
 if (live()) {

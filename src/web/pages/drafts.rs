@@ -50,7 +50,7 @@ async fn build_list(
     let body = html! {
         h1 { (title) }
         @if rows.is_empty() {
-            p.quiet { (visitor.text(texts::NO_DRAFTS)) }
+            p.empty { (visitor.text(texts::NO_DRAFTS)) }
         } @else {
             (table(visitor, &rows))
             @if let Some(next) = &next {
@@ -66,40 +66,35 @@ async fn build_list(
 }
 
 fn table(visitor: &Visitor, rows: &[Draft]) -> Markup {
-    let heads = [texts::NUMBER, texts::CUSTOMER, texts::PERIOD, texts::STATE];
+    let language = visitor.language;
+    let heads = [texts::CUSTOMER, texts::NUMBER, texts::PERIOD, texts::STATE];
     html! {
-        table.list {
-            thead { tr {
-                @for head in heads { th scope="col" { (visitor.text(head)) } }
-                th.number scope="col" { (visitor.text(texts::NET)) }
-                th.number scope="col" { (visitor.text(texts::GROSS)) }
-            } }
-            tbody {
-                @for draft in rows {
-                    @let document = &draft.document;
-                    @let currency = document.currency;
-                    @let language = visitor.language;
-                    @let money = |minor| format::money(Money { minor, currency }, language);
-                    tr {
-                        td { (draft.customer_number) }
-                        td {
-                            a href=(visitor.link(&address(draft))) { (document.buyer.name) }
-                            @if document.kind == DocumentKind::CreditNote {
-                                " " span.tag { (visitor.text(texts::CREDIT_NOTE)) }
-                            }
-                        }
-                        td { (document.period.label) }
-                        td {
-                            span.tag data-state=(state_value(draft.state)) {
-                                (visitor.text(state_text(draft.state)))
-                            }
-                            @for hold in &draft.holds { " " small.quiet { (hold) } }
-                        }
-                        td.number { (money(document.net_minor)) }
-                        td.number { (money(document.gross_minor)) }
+        table.list.stacked {
+            (visitor.head(&heads, &[texts::NET, texts::GROSS]))
+            tbody { @for draft in rows { tr {
+                @let document = &draft.document;
+                @let money = |minor| {
+                    format::money(Money { minor, currency: document.currency }, language)
+                };
+                (visitor.cell(texts::CUSTOMER, &html! {
+                    a href=(visitor.link(&address(draft))) { (document.buyer.name) }
+                    @if document.kind == DocumentKind::CreditNote {
+                        " " span.tag { (visitor.text(texts::CREDIT_NOTE)) }
                     }
-                }
-            }
+                }))
+                (visitor.cell(texts::NUMBER, &html! { (draft.customer_number) }))
+                (visitor.cell(texts::PERIOD, &html! {
+                    (format::month(document.period.label, language))
+                }))
+                (visitor.cell(texts::STATE, &html! {
+                    span.tag data-state=(state_value(draft.state)) {
+                        (visitor.text(state_text(draft.state)))
+                    }
+                    @for hold in &draft.holds { br; small.quiet { (hold) } }
+                }))
+                (visitor.number(texts::NET, &money(document.net_minor)))
+                (visitor.number(texts::GROSS, &money(document.gross_minor)))
+            } } }
         }
     }
 }

@@ -5,12 +5,14 @@ use maud::{Markup, html};
 
 use super::shell::{Page, Visitor, encode, see_other};
 use super::{findings, texts};
+use crate::finding::repeated;
 use crate::money::{Exact, Money};
+use crate::period::PeriodLabel;
 use crate::present::chart::{self, Bar};
 use crate::present::format;
 use crate::web::api::month::MonthQuery;
 use crate::web::error::ApiError;
-use crate::web::month::{MonthAsk, MonthView, Progress, load_view};
+use crate::web::month::{MonthAsk, MonthView, Progress, load_view, name_of};
 use crate::web::reach::load_customers;
 use crate::web::state::State;
 
@@ -77,16 +79,14 @@ async fn build(
     let view = state.offload(move |app| async move { load_view(&app, &scope, ask).await }).await?;
     let live = view.progress != Progress::Complete;
     let body = html! {
-        (steps(visitor, &view))
         div data-live[live] {
-            h1 {
-                (view.customer.details.name) " · "
-                (format::month(view.period.label, visitor.language))
-            }
+            p.eyebrow { (view.customer.details.name) }
+            h1 { (format::month(view.period.label, visitor.language)) }
+            (steps(visitor, &view))
             (totals(visitor, &view))
             (standing(visitor, &view))
             @if view.parts.is_empty() {
-                p.quiet { (visitor.text(texts::NO_USAGE)) }
+                p.empty { (visitor.text(texts::NO_USAGE)) }
             } @else {
                 (days(visitor, &view))
                 div.columns {
@@ -98,34 +98,35 @@ async fn build(
             (holds(visitor, &view))
         }
     };
-    let title = format!("{} {}", visitor.text(texts::TO_DATE), view.period.label);
+    let month = format::month(view.period.label, visitor.language);
+    let title = format!("{month}, {}", view.customer.details.name);
     Ok(Page { title, body, live })
 }
 
 /// Links to the month before and after, and to the invoices of this one.
 fn steps(visitor: &Visitor, view: &MonthView) -> Markup {
     let id = encode(&view.customer.id.0);
-    let month = |label: crate::period::PeriodLabel| {
-        visitor.link(&format!("/billing/customers/{id}?period={label}"))
-    };
+    let link =
+        |label: PeriodLabel| visitor.link(&format!("/billing/customers/{id}?period={label}"));
+    let name = |label| format::month(label, visitor.language);
+    let (before, after) = (view.period.label.previous(), view.period.label.next());
     html! {
-        nav.steps {
-            a rel="prev" href=(month(view.period.label.previous())) {
-                "← " (visitor.text(texts::EARLIER))
-            }
-            a href=(visitor.link(&format!("/billing/invoices?customer={id}"))) {
-                (visitor.text(texts::INVOICES))
-            }
-            @if visitor.is_staff() {
-                @let period = view.period.label.to_string();
-                @let address = format!("/billing/customers/{id}/reconciliation");
-                a href=(visitor.link_with(&address, &[("period", &period)])) {
-                    (visitor.text(texts::RECONCILIATION))
-                }
-            }
+        nav.steps aria-label=(visitor.text(texts::PERIOD)) {
+            a rel="prev" href=(link(before)) { "← " (name(before)) }
             @if view.progress != Progress::Running {
-                a rel="next" href=(month(view.period.label.next())) {
-                    (visitor.text(texts::LATER)) " →"
+                a rel="next" href=(link(after)) { (name(after)) " →" }
+            }
+            span.last {
+                @if visitor.is_staff() {
+                    @let period = view.period.label.to_string();
+                    @let address = format!("/billing/customers/{id}/reconciliation");
+                    a href=(visitor.link_with(&address, &[("period", &period)])) {
+                        (visitor.text(texts::RECONCILIATION))
+                    }
+                    " "
+                }
+                a href=(visitor.link(&format!("/billing/invoices?customer={id}"))) {
+                    (visitor.text(texts::INVOICES))
                 }
             }
         }
@@ -235,17 +236,15 @@ fn resources(visitor: &Visitor, view: &MonthView) -> Markup {
     html! {
         section {
             h2 { (visitor.text(texts::BY_RESOURCE)) }
-            table.list {
-                thead { tr {
-                    th scope="col" { (visitor.text(texts::RESOURCE)) }
-                    th scope="col" { (visitor.text(texts::METER)) }
-                    th.number scope="col" { (visitor.text(texts::NET)) }
-                } }
+            table.list.stacked {
+                (visitor.head(&[texts::RESOURCE, texts::METER], &[texts::NET]))
                 tbody {
                     @for ((name, meter), net) in view.by_resource.iter().take(RESOURCES_MAX) { tr {
-                        td { (name) }
-                        td { (format::meter(meter, visitor.language)) }
-                        td.number { (format::money(*net, visitor.language)) }
+                        (visitor.cell(texts::RESOURCE, &html! { (name) }))
+                        (visitor.cell(texts::METER, &html! {
+                            (format::meter(meter, visitor.language))
+                        }))
+                        (visitor.number(texts::NET, &format::money(*net, visitor.language)))
                     } }
                 }
             }
@@ -254,12 +253,23 @@ fn resources(visitor: &Visitor, view: &MonthView) -> Markup {
 }
 
 fn holds(visitor: &Visitor, view: &MonthView) -> Markup {
+    let name = |resource: &str| {
+        let part = view.parts.iter().find(|part| part.resource == resource);
+        part.map_or_else(|| resource.to_owned(), |part| name_of(part).to_owned())
+    };
+    let told = repeated(&view.holds);
+    let names: Vec<String> = told.iter().map(|told| name(&told.first.resource)).collect();
+    let rows: Vec<findings::Row<'_>> = told
+        .into_iter()
+        .zip(&names)
+        .map(|(told, resource)| findings::Row { told, customer: "", resource })
+        .collect();
     html! {
-        @if !view.holds.is_empty() {
+        @if !rows.is_empty() {
             section.notice.warning {
                 h2 { (visitor.text(texts::HELD)) }
                 p { (visitor.text(texts::HELD_WHY)) }
-                (findings::table(visitor, &view.holds))
+                (findings::table(visitor, &rows, false))
             }
         }
     }

@@ -101,6 +101,26 @@ impl Look {
         text.to(self.language)
     }
 
+    /// A cell of a list; the head's text stands beside it where the screen is narrow.
+    pub fn cell(&self, head: Text, content: &Markup) -> Markup {
+        html! { td data-label=(self.text(head)) { (content) } }
+    }
+
+    /// A cell with a number or an amount.
+    pub fn number(&self, head: Text, number: &str) -> Markup {
+        html! { td.number data-label=(self.text(head)) { (number) } }
+    }
+
+    /// The head of a list: texts, then numbers.
+    pub fn head(&self, texts: &[Text], numbers: &[Text]) -> Markup {
+        html! {
+            thead { tr {
+                @for head in texts { th scope="col" { (self.text(*head)) } }
+                @for head in numbers { th.number scope="col" { (self.text(*head)) } }
+            } }
+        }
+    }
+
     /// A link that carries the look on. `path` is encoded already and may have a query.
     pub fn link(&self, path: &str) -> String {
         self.link_with(path, &[])

@@ -26,7 +26,6 @@ macro_rules! texts {
 texts! {
     MONTH: "Month", "Monat", "Mois";
     INVOICES: "Invoices", "Rechnungen", "Factures";
-    INVOICE: "Invoice", "Rechnung", "Facture";
     CREDIT_NOTE: "Credit note", "Gutschrift", "Avoir";
     CUSTOMERS: "Customers", "Kunden", "Clients";
     CUSTOMER: "Customer", "Kunde", "Client";
@@ -61,7 +60,6 @@ texts! {
         "Ihre Sitzung ist beendet. Melden Sie sich wieder an.",
         "Votre session est terminée. Reconnectez-vous.";
     SOURCE: "Cloud", "Cloud", "Cloud";
-    TO_DATE: "Month to date", "Laufender Monat", "Mois en cours";
     TOTAL_NET: "Net total", "Summe netto", "Total HT";
     VAT: "VAT", "USt.", "TVA";
     TOTAL_GROSS: "Total with VAT", "Summe mit USt.", "Total TTC";
@@ -93,8 +91,6 @@ texts! {
     NO_PROJECT: "Without project", "Ohne Projekt", "Sans projet";
     BY_DAY: "By day", "Nach Tag", "Par jour";
     BY_RESOURCE: "By resource", "Nach Ressource", "Par ressource";
-    DAY: "Day", "Tag", "Jour";
-    AMOUNT: "Amount", "Betrag", "Montant";
     PERIOD: "Period", "Zeitraum", "Période";
     NUMBER: "Number", "Nummer", "Numéro";
     DATE: "Date", "Datum", "Date";
@@ -108,13 +104,30 @@ texts! {
     NO_DRAFTS: "No drafts: nothing waits to be issued.",
         "Keine Entwürfe: Nichts wartet auf die Ausstellung.",
         "Aucun brouillon : rien n’attend d’être émis.";
-    NO_FINDINGS: "No findings.", "Keine Auffälligkeiten.", "Aucune anomalie.";
+    NO_FINDINGS: "Nothing is in doubt: no open findings.",
+        "Nichts ist in Zweifel: keine offenen Auffälligkeiten.",
+        "Rien n’est en doute : aucune anomalie ouverte.";
+    NO_SUCH_FINDINGS: "No findings in this state.", "Keine Auffälligkeiten in diesem Stand.",
+        "Aucune anomalie dans cet état.";
+    ALL_INVOICES: "All invoices", "Alle Rechnungen", "Toutes les factures";
+    SELLER: "Seller", "Verkäufer", "Vendeur";
+    INTERNAL: "internal", "intern", "interne";
+    OWNER: "Account or project", "Konto oder Projekt", "Compte ou projet";
+    AT_STAKE: "At stake", "Betrag", "Enjeu";
+    DETAILS: "Details", "Einzelheiten", "Détails";
+    DECISIONS: "Decisions", "Entscheidungen", "Décisions";
+    BY: "By", "Von", "Par";
+    ALIKE: "All open findings of this rule about this resource",
+        "Alle offenen Auffälligkeiten dieser Regel zu dieser Ressource",
+        "Toutes les anomalies ouvertes de cette règle pour cette ressource";
     MORE: "Next page", "Nächste Seite", "Page suivante";
     BACK: "Back", "Zurück", "Retour";
     EARLIER: "Earlier", "Früher", "Précédent";
     LATER: "Later", "Später", "Suivant";
-    WHY: "Why?", "Warum?", "Pourquoi ?";
-    WHY_LINE: "Why this line", "Warum diese Zeile", "Pourquoi cette ligne";
+    LINE: "Line", "Position", "Ligne";
+    PROJECT: "Project", "Projekt", "Projet";
+    OF: "of", "von", "sur";
+    PRICE_AS_APPLIED: "The price as applied", "Der Preis, wie er galt", "Le prix appliqué";
     ARITHMETIC: "Calculation", "Rechnung", "Calcul";
     PRICE: "Price", "Preis", "Prix";
     QUANTITY: "Quantity", "Menge", "Quantité";
@@ -122,7 +135,6 @@ texts! {
     RESOURCE: "Resource", "Ressource", "Ressource";
     PARTS: "Shares of the resources", "Anteile der Ressourcen", "Parts des ressources";
     RECORDS: "Usage records", "Nutzungsdatensätze", "Enregistrements d’usage";
-    RECORDS_OF: "records in all", "Datensätze insgesamt", "enregistrements au total";
     RAW: "As the cloud reported it", "Wie die Cloud es meldete", "Tel que le cloud l’a rapporté";
     FETCHED: "Fetched", "Abgerufen", "Récupéré";
     REQUEST: "Request", "Anfrage", "Requête";
@@ -132,7 +144,6 @@ texts! {
     METERED: "Metered", "Gemessen", "Mesuré";
     BILLED: "Billed", "Berechnet", "Facturé";
     INVENTORY: "In the inventory", "Im Bestand", "À l’inventaire";
-    OWNER: "Account or project", "Konto oder Projekt", "Compte ou projet";
     ASK_INVENTORY: "Compare with the cloud’s inventory", "Mit dem Bestand der Cloud vergleichen",
         "Comparer avec l’inventaire du cloud";
     ALL_AGREES: "What was recorded, metered and billed agrees.",
@@ -165,7 +176,5 @@ texts! {
     FAILED: "This did not work", "Das hat nicht geklappt", "Cela n’a pas fonctionné";
     SEE_ALSO: "Download", "Herunterladen", "Télécharger";
     ANNEX: "Usage annex (CSV)", "Nutzungsanlage (CSV)", "Annexe d’usage (CSV)";
-    THEME_LIGHT: "Light", "Hell", "Clair";
-    THEME_DARK: "Dark", "Dunkel", "Sombre";
     SKIP: "To the content", "Zum Inhalt", "Aller au contenu";
 }

@@ -204,7 +204,7 @@ async fn usage_without_a_price_holds_and_a_price_ends_it() {
 }
 
 #[tokio::test]
-async fn a_period_that_is_not_over_is_held() {
+async fn a_period_that_is_not_over_held_for() {
     let shop = shop(&hourly("0.10")).await;
     shop.at("2025-10-02T00:00:00Z");
     shop.used("vm_running", "v1", SEPTEMBER, "720").await;

@@ -1,5 +1,6 @@
 //! Tests of invoices: price book and usage in, invoice out; issue, corrections, credit notes.
 
+mod case;
 pub mod cloud;
 mod corrections;
 mod credit;
@@ -8,4 +9,5 @@ mod issue;
 mod kill;
 mod knowledge;
 mod lines;
+mod rules;
 pub mod shop;

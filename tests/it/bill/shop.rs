@@ -53,7 +53,7 @@ pub fn owner(number: usize) -> OwnerRef {
     OwnerRef { source: SourceName("cs1".to_owned()), id: format!("a{number}") }
 }
 
-fn seller_details(opening: &Opening<'_>) -> SellerDetails {
+pub fn seller_details(opening: &Opening<'_>) -> SellerDetails {
     let mut details = crate::customer::stories::seller_details("Provider");
     details.time_zone = opening.zone.to_owned();
     details.currency = opening.currency.parse().expect("a currency");

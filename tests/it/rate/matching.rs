@@ -203,13 +203,13 @@ fn a_missing_dimension_is_told_and_never_free() {
     // No GPU is ordinary.
     let gpu = in_component(by_dimension("gpu", Dimension::Gpu), "gpu");
     let rating = world(vec![vm("vm", "1"), gpu]).rate();
-    let lost = Lost::NoDimension { dimension: "gpu".to_owned() };
+    let lost = Lost::NoDimension { dimension: "gpu" };
     assert_eq!(rating.decisions[0].losers, [(1, lost)]);
     assert!(rating.unpriced.is_empty());
     // No memory is a doubt, although the processors have a price.
     let both = vec![by_dimension("vcpu", Dimension::Vcpu), by_dimension("ram", Dimension::RamGib)];
     let rating = world(both).rate();
-    let lost = Lost::NoDimension { dimension: "ram_gib".to_owned() };
+    let lost = Lost::NoDimension { dimension: "ram_gib" };
     assert_eq!(rating.decisions[0].losers, [(1, lost)]);
     assert_eq!(rating.charges.len(), 1);
     assert_eq!(rating.unpriced.len(), 1);
@@ -230,8 +230,8 @@ fn losers_are_told_why() {
         by_dimension("vcpu", Dimension::Vcpu),
     ];
     let rating = machine(prices).rate();
-    let beaten = || Lost::Beaten { by: "small".to_owned() };
-    let (name, wanted, found) = ("zone".to_owned(), "z-2".to_owned(), "z-1".to_owned());
+    let beaten = || Lost::Beaten { by: "small".into() };
+    let (name, wanted, found) = ("zone", "z-2".into(), "z-1".into());
     let expected = [
         (0, Lost::Condition { name, wanted, found }),
         (1, beaten()),
