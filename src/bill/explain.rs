@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::behind::load_behind;
 use super::document::{ChargePart, InvoiceDocument, Line};
 use super::store;
 use crate::catalog::store::load_version;
+use crate::collect::import::row_on_page;
 use crate::collect::record::{Attributes, RecordKey, StoredRecord};
-use crate::collect::store::{EvidencePage, load_attribute_sets, load_evidence, load_records};
-use crate::ids::OwnerRef;
+use crate::collect::store::{EvidencePage, load_attribute_sets, load_evidence};
 use crate::money::Money;
 use crate::orchestrator::{Orchestrator, RawPage};
-use crate::period::Span;
 use crate::scope::Scope;
 use crate::store::codec::At;
 use crate::store::{Conn, StoreError};
@@ -76,7 +76,7 @@ pub async fn load_explanation(
     });
     let price = load_price(conn, &line).await?;
     let record_count = parts.iter().map(|part| u64::from(part.record_count)).sum();
-    let records = load_behind(conn, &document, &parts, request.limit).await?;
+    let records = load_behind(conn, (&document, &line), &parts, request.limit).await?;
     let records = explain(conn, orchestrators, records).await?;
     Ok(Some(ExplainedLine {
         invoice_number: document.number.clone().unwrap_or_else(|| document.id.to_string()),
@@ -117,49 +117,6 @@ fn arithmetic(document: &InvoiceDocument, line: &Line) -> String {
     )
 }
 
-/// Records behind parts, as they were known when the document was made.
-async fn load_behind(
-    conn: &mut Conn,
-    document: &InvoiceDocument,
-    parts: &[ChargePart],
-    limit: usize,
-) -> Result<Vec<StoredRecord>, StoreError> {
-    let mut by_owner: BTreeMap<OwnerRef, Vec<StoredRecord>> = BTreeMap::new();
-    let mut behind: Vec<StoredRecord> = Vec::new();
-    for part in parts {
-        if part.record_count == 0 {
-            continue;
-        }
-        let at = At { table: "charge", id: document.id.as_str(), column: "record_first" };
-        let first: RecordKey = at.json(&part.record_first)?;
-        let last: RecordKey = at.json(&part.record_last)?;
-        if !by_owner.contains_key(&part.owner) {
-            let span: Span = document.period.span;
-            let span = Span::new(span.from.min(first.from), span.until);
-            let found = load_records(conn, &part.owner, span, document.known_at).await?;
-            by_owner.insert(part.owner.clone(), found);
-        }
-        let records = by_owner.get(&part.owner).map_or(&[][..], Vec::as_slice);
-        for record in records {
-            let inside = first.from <= record.key.from && record.key.from <= last.from;
-            if inside && record.key.resource == part.resource && fits(part, &record.key.meter) {
-                behind.push(record.clone());
-                if behind.len() >= limit {
-                    return Ok(behind);
-                }
-            }
-        }
-    }
-    Ok(behind)
-}
-
-/// Whether a record's meter made a part's: stopped time is made from allocated time.
-fn fits(part: &ChargePart, meter: &str) -> bool {
-    part.meter == meter
-        || (part.meter == crate::meter::kind::VM_STOPPED
-            && meter == crate::meter::kind::VM_ALLOCATED)
-}
-
 async fn explain(
     conn: &mut Conn,
     orchestrators: &[Arc<dyn Orchestrator>],
@@ -191,7 +148,7 @@ async fn explain(
 }
 
 /// The words of one record on a page of evidence: by the adapter that brought the page, or, of an
-/// import, the element of its list.
+/// import, the row.
 pub(super) fn raw_record(
     orchestrators: &[Arc<dyn Orchestrator>],
     page: &EvidencePage,
@@ -201,10 +158,7 @@ pub(super) fn raw_record(
     let raw = raw_page(page);
     match orchestrators.iter().find(|one| one.source().0 == page.source) {
         Some(orchestrator) => orchestrator.raw_record(&raw, index),
-        None => {
-            let all: Vec<serde_json::Value> = serde_json::from_slice(&page.body).ok()?;
-            all.get(index).map(ToString::to_string)
-        }
+        None => row_on_page(&page.request, &page.body, index),
     }
 }
 

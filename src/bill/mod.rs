@@ -3,6 +3,7 @@
 //! Invariants: what is issued never changes; no issued total is below zero; numbers of a series and
 //! year have no gaps; the parts of a line, and every breakdown, sum to the net.
 
+mod behind;
 mod bounds;
 pub mod change;
 pub mod credit;

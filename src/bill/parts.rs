@@ -70,7 +70,7 @@ pub(super) fn records_of(charge: &Charge) -> impl Iterator<Item = usize> {
 
 /// Owner, resource and meter. What a pool owes as a whole has the owner and the resource that all
 /// of its usage has in common, and no meter.
-fn key_of(charge: &Charge, records: &[StoredRecord]) -> (OwnerRef, String, String) {
+pub(super) fn key_of(charge: &Charge, records: &[StoredRecord]) -> (OwnerRef, String, String) {
     if let Some(resource) = &charge.resource {
         let owner = resource.facts.owner.clone();
         return (owner, resource.id.to_string(), resource.meter.to_string());

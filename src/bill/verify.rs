@@ -14,12 +14,11 @@ use super::issue::{chain_hash, charges_hash, contact_hash, sha256};
 use super::month::{MonthRequest, finish, gather};
 use super::store::{self, ChainRow};
 use crate::app::App;
-use crate::collect::import::{ImportRow, check};
-use crate::collect::record::StoredRecord;
-use crate::collect::store::{EvidencePage, IMPORT, load_evidence};
+use crate::collect::import::{Imported, rows_on_page};
+use crate::collect::record::{StoredRecord, UsageRecord};
+use crate::collect::store::{IMPORT, load_evidence};
 use crate::customer::store::load_customer_agreements;
 use crate::ids::InvoiceId;
-use crate::money::Exact;
 use crate::orchestrator::Orchestrator;
 use crate::scope::Scope;
 use crate::store::{Conn, StoreError};
@@ -106,22 +105,42 @@ pub async fn verify(
     Ok(verifier.result)
 }
 
-/// The records on a page of imported rows, by position.
-fn imported(page: &EvidencePage) -> BTreeMap<usize, (String, Exact)> {
-    let rows: Vec<ImportRow> = match serde_json::from_slice(&page.body) {
-        Ok(rows) => rows,
-        Err(_) => return BTreeMap::new(),
-    };
-    let records = rows.into_iter().map(check).enumerate();
-    let read = records.filter_map(|(index, row)| Some((index, row.ok()?.record)));
-    read.map(|(index, record)| (index, (record.meter, record.quantity))).collect()
+/// What a page says of one of its records.
+enum Words {
+    Reported(UsageRecord),
+    Imported(Box<Imported>),
+}
+
+impl Words {
+    /// Whether a stored record is what the page says.
+    fn say(&self, record: &StoredRecord) -> bool {
+        let said = match self {
+            Self::Reported(said) => said,
+            Self::Imported(row) => return row.says(record),
+        };
+        let key = &record.key;
+        (&said.owner, &said.meter, &said.resource) == (&key.owner, &key.meter, &key.resource)
+            && (said.span.from, said.span.until) == (key.from, record.until)
+            && said.quantity == record.quantity
+    }
+}
+
+/// What a page says of each of its records, by position.
+type Said = BTreeMap<usize, Words>;
+
+/// A pool as a whole has no meter, and no resource unless all of it has one.
+fn records_changed(part: &ChargePart) -> String {
+    let names = [part.meter.as_str(), part.resource.as_str()];
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    let of = if names.is_empty() { "its pool".to_owned() } else { names.join(" ") };
+    format!("line {}: the records of {of} were changed", part.line)
 }
 
 struct Verifier<'a> {
     orchestrators: &'a [Arc<dyn Orchestrator>],
     histories: BTreeMap<i64, Histories>,
     /// Pages whose bytes were checked, with the records found on them again.
-    pages: BTreeMap<i64, Option<BTreeMap<usize, (String, Exact)>>>,
+    pages: BTreeMap<i64, Option<Said>>,
     result: Verification,
 }
 
@@ -229,11 +248,7 @@ impl Verifier<'_> {
         for part in then.iter().filter(|part| part.record_count > 0) {
             let same = now.iter().find(|one| (one.line, one.ordinal) == (part.line, part.ordinal));
             if same.is_none_or(|same| same.record_hash != part.record_hash) {
-                let what = format!(
-                    "line {}: the records of {} {} were changed",
-                    part.line, part.meter, part.resource
-                );
-                self.note(&row.number, Verdict::Tampered, what);
+                self.note(&row.number, Verdict::Tampered, records_changed(part));
             }
         }
     }
@@ -263,15 +278,15 @@ impl Verifier<'_> {
             let mut histories = self.histories.remove(&document.known_at).unwrap_or_default();
             let gathered = gather(conn, &request, &mut histories).await?;
             self.histories.insert(document.known_at, histories);
+            // What was known before is verified with the invoice that billed it.
+            let later = gathered.records.iter().filter(|one| one.recorded_at > invoice.known_at);
+            let later: Vec<StoredRecord> = later.cloned().collect();
+            self.records(conn, row, &later).await?;
             let again = finish(&request, gathered, invoice.id.clone(), Vec::new())?;
             hashes.extend(again.parts.into_iter().map(|part| part.record_hash));
         }
         for part in late.iter().filter(|part| !hashes.contains(&part.record_hash)) {
-            let what = format!(
-                "line {}: the records of {} {} were changed",
-                part.line, part.meter, part.resource
-            );
-            self.note(&row.number, Verdict::Tampered, what);
+            self.note(&row.number, Verdict::Tampered, records_changed(part));
         }
         Ok(())
     }
@@ -293,7 +308,10 @@ impl Verifier<'_> {
             self.result.pages += 1;
             let read = page.map(|page| {
                 if page.source == IMPORT {
-                    return imported(&page);
+                    let rows = rows_on_page(&page.request, &page.body).into_iter();
+                    return rows
+                        .map(|(index, row)| (index, Words::Imported(Box::new(row))))
+                        .collect();
                 }
                 let orchestrator =
                     self.orchestrators.iter().find(|one| one.source().0 == page.source);
@@ -301,7 +319,7 @@ impl Verifier<'_> {
                 let mut records = BTreeMap::new();
                 for one in parsed.into_iter().flatten() {
                     if let Ok(found) = one.outcome {
-                        records.insert(one.index, (found.meter, found.quantity));
+                        records.insert(one.index, Words::Reported(found));
                     }
                 }
                 records
@@ -313,13 +331,12 @@ impl Verifier<'_> {
             return Ok(Some(format!("archived: evidence page {} is gone", record.evidence)));
         };
         // Corrected revisions are not re-read from pages, nor what no adapter can read any more.
-        if records.is_empty() || record.key.revision > 0 {
+        let corrected = record.key.revision > 0 && !record.key.is_imported();
+        if records.is_empty() || corrected {
             return Ok(None);
         }
         let index = usize::try_from(record.evidence_index).unwrap_or(usize::MAX);
-        let same = records.get(&index).is_some_and(|(meter, quantity)| {
-            *meter == record.key.meter && *quantity == record.quantity
-        });
+        let same = records.get(&index).is_some_and(|said| said.say(record));
         Ok((!same).then(|| {
             format!(
                 "record {} {} at {} differs from row {index} of evidence page {}",

@@ -81,6 +81,9 @@ impl Orchestrator for Source {
     fn parse_usage(&self, page: &RawPage) -> Answer<Vec<ParsedRecord>> {
         self.adapter.parse_usage(page)
     }
+    fn raw_record(&self, page: &RawPage, index: usize) -> Option<String> {
+        self.adapter.raw_record(page, index)
+    }
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>> {
         Box::pin(async { Ok(Vec::new()) })
     }
