@@ -38,8 +38,7 @@ pub(super) async fn load_behind(
             let first: RecordKey = at.json(&part.record_first)?;
             let last: RecordKey = at.json(&part.record_last)?;
             if !by_owner.contains_key(&part.owner) {
-                let span = document.period.span;
-                let span = Span::new(span.from.min(first.from), span.until);
+                let span = hull(document, parts.iter().filter(|one| one.owner == part.owner))?;
                 let found = load_records(conn, &part.owner, span, document.known_at).await?;
                 by_owner.insert(part.owner.clone(), found);
             }
@@ -56,6 +55,22 @@ pub(super) async fn load_behind(
         }
     }
     Ok(behind)
+}
+
+/// All time in which records behind parts began: usage may reach in from far before the period,
+/// and a counter's last step ends at a reading after it.
+fn hull<'a>(
+    document: &InvoiceDocument,
+    parts: impl Iterator<Item = &'a ChargePart>,
+) -> Result<Span, StoreError> {
+    let at = At { table: "charge", id: document.id.as_str(), column: "record_first" };
+    let mut span: Span = document.period.span;
+    for part in parts.filter(|part| part.record_count > 0) {
+        let first: RecordKey = at.json(&part.record_first)?;
+        let last: RecordKey = at.json(&part.record_last)?;
+        span = Span::new(span.from.min(first.from), span.until.max(last.from + 1));
+    }
+    Ok(span)
 }
 
 /// Whether a record's meter made a part's: stopped time is made from allocated time.

@@ -9,6 +9,7 @@ use super::behind::load_behind;
 use super::document::{ChargePart, InvoiceDocument, Line};
 use super::store;
 use crate::catalog::store::load_version;
+use crate::collect::import::row_on_page;
 use crate::collect::record::{Attributes, RecordKey, StoredRecord};
 use crate::collect::store::{EvidencePage, load_attribute_sets, load_evidence};
 use crate::money::Money;
@@ -147,7 +148,7 @@ async fn explain(
 }
 
 /// The words of one record on a page of evidence: by the adapter that brought the page, or, of an
-/// import, the element of its list.
+/// import, the row.
 pub(super) fn raw_record(
     orchestrators: &[Arc<dyn Orchestrator>],
     page: &EvidencePage,
@@ -157,10 +158,7 @@ pub(super) fn raw_record(
     let raw = raw_page(page);
     match orchestrators.iter().find(|one| one.source().0 == page.source) {
         Some(orchestrator) => orchestrator.raw_record(&raw, index),
-        None => {
-            let all: Vec<serde_json::Value> = serde_json::from_slice(&page.body).ok()?;
-            all.get(index).map(ToString::to_string)
-        }
+        None => row_on_page(&page.request, &page.body, index),
     }
 }
 

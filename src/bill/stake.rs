@@ -4,7 +4,7 @@
 use super::facts::{Histories, load_facts};
 use super::month::cycle_of;
 use crate::catalog::store::load_book_versions;
-use crate::collect::record::{RecordKey, StoredRecord};
+use crate::collect::record::{RecordKey, RecordKind, StoredRecord};
 use crate::collect::store::load_all_records;
 use crate::customer::store::{
     AsOf, load_customer, load_customer_agreements, load_customer_of_owner, load_seller,
@@ -52,7 +52,7 @@ pub async fn money_at_stake(
     let metering = quantities(&MeteringInput {
         records: &records,
         facts: &facts,
-        span: Span::new(i64::MIN / 2, i64::MAX / 2),
+        span: stake_span(finding, &records[0]),
         boundaries: &[],
     });
     let rating = rate(&RatingInput {
@@ -71,6 +71,15 @@ pub async fn money_at_stake(
     let sum = if negative { sum.negated() } else { sum };
     let money = Money::round(&sum, agreement.currency, seller.details.rounding);
     money.map(Some).map_err(|error| StoreError::Conflict(error.to_string()))
+}
+
+/// All time; a level that holds until the next one is judged by how long it has held.
+fn stake_span(finding: &Finding, record: &StoredRecord) -> Span {
+    if record.kind == RecordKind::Gauge && record.key.from == record.until {
+        let held = finding.span.until.min(finding.recorded_at).max(record.key.from);
+        return Span::new(record.key.from, held);
+    }
+    Span::new(i64::MIN / 2, i64::MAX / 2)
 }
 
 /// The doubted record, with the quantity that is in question.

@@ -6,6 +6,8 @@ use sqlx::{Executor, Row};
 
 use super::document::{ChargePart, Contact, DocumentKind, InvoiceDocument};
 use super::issue::{Issued, Slot};
+use crate::collect::import::store::lasting_since;
+use crate::collect::store::RECORD_SECONDS_MAX;
 use crate::ids::{AgreementId, CustomerId, InvoiceId, OwnerRef, SellerId, SourceName};
 use crate::money::Currency;
 use crate::scope::Scope;
@@ -750,10 +752,13 @@ pub async fn changed_since(
     let query = sqlx::query(records)
         .bind(owner.source.0.clone())
         .bind(owner.id.clone())
-        .bind(span.from - LONGEST_RECORD_SECONDS)
+        .bind(span.from - RECORD_SECONDS_MAX)
         .bind(span.until)
         .bind(since);
     if conn.fetch_optional(query).await?.is_some() {
+        return Ok(true);
+    }
+    if lasting_since(conn, owner, span, since).await? {
         return Ok(true);
     }
     let decisions = "SELECT d.id FROM finding f JOIN finding_decision d ON d.finding_id = f.id \
@@ -767,6 +772,3 @@ pub async fn changed_since(
         .bind(since);
     Ok(conn.fetch_optional(query).await?.is_some())
 }
-
-/// Records may begin this long before the period they reach into.
-const LONGEST_RECORD_SECONDS: i64 = 400 * 86_400;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Histories, load_facts};
+use crate::collect::import::store::load_around;
 use crate::collect::record::StoredRecord;
 use crate::collect::store::{load_counter_neighbours, load_records};
 use crate::customer::store::{load_agreements, load_mappings};
@@ -61,7 +62,8 @@ impl Metering<'_> {
         Ok(Used { records, metered })
     }
 
-    /// Records that touch an owner's spans, and the readings of counters on both sides of them.
+    /// Records that touch an owner's spans, the readings of counters on both sides of them, and
+    /// the levels that hold when they begin.
     async fn records_of(
         &mut self,
         owner: &OwnerRef,
@@ -71,7 +73,8 @@ impl Metering<'_> {
         let until = spans.iter().map(|span| span.until).max().unwrap_or(self.span.until);
         let hull = Span::new(from, until);
         let mut records = load_records(self.conn, owner, hull, self.known_at).await?;
-        let around = load_counter_neighbours(self.conn, owner, hull, self.known_at).await?;
+        let mut around = load_counter_neighbours(self.conn, owner, hull, self.known_at).await?;
+        around.extend(load_around(self.conn, owner, hull, self.known_at).await?);
         if !around.is_empty() {
             let known: BTreeSet<_> = records.iter().map(|record| record.key.clone()).collect();
             records.extend(around.into_iter().filter(|one| !known.contains(&one.key)));

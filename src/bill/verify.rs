@@ -14,9 +14,9 @@ use super::issue::{chain_hash, charges_hash, contact_hash, sha256};
 use super::month::{MonthRequest, finish, gather};
 use super::store::{self, ChainRow};
 use crate::app::App;
-use crate::collect::import::{ImportRow, check};
+use crate::collect::import::{Imported, rows_on_page};
 use crate::collect::record::{StoredRecord, UsageRecord};
-use crate::collect::store::{EvidencePage, IMPORT, load_evidence};
+use crate::collect::store::{IMPORT, load_evidence};
 use crate::customer::store::load_customer_agreements;
 use crate::ids::InvoiceId;
 use crate::orchestrator::Orchestrator;
@@ -105,27 +105,28 @@ pub async fn verify(
     Ok(verifier.result)
 }
 
+/// What a page says of one of its records.
+enum Words {
+    Reported(UsageRecord),
+    Imported(Box<Imported>),
+}
+
+impl Words {
+    /// Whether a stored record is what the page says.
+    fn say(&self, record: &StoredRecord) -> bool {
+        let said = match self {
+            Self::Reported(said) => said,
+            Self::Imported(row) => return row.says(record),
+        };
+        let key = &record.key;
+        (&said.owner, &said.meter, &said.resource) == (&key.owner, &key.meter, &key.resource)
+            && (said.span.from, said.span.until) == (key.from, record.until)
+            && said.quantity == record.quantity
+    }
+}
+
 /// What a page says of each of its records, by position.
-type Said = BTreeMap<usize, UsageRecord>;
-
-/// The records on a page of imported rows.
-fn imported(page: &EvidencePage) -> Said {
-    let rows: Vec<ImportRow> = match serde_json::from_slice(&page.body) {
-        Ok(rows) => rows,
-        Err(_) => return BTreeMap::new(),
-    };
-    let records = rows.into_iter().map(check).enumerate();
-    let read = records.filter_map(|(index, row)| Some((index, row.ok()?.record)));
-    read.collect()
-}
-
-/// Whether a stored record is what its page says.
-fn says(said: &UsageRecord, record: &StoredRecord) -> bool {
-    let key = &record.key;
-    (&said.owner, &said.meter, &said.resource) == (&key.owner, &key.meter, &key.resource)
-        && (said.span.from, said.span.until) == (key.from, record.until)
-        && said.quantity == record.quantity
-}
+type Said = BTreeMap<usize, Words>;
 
 /// A pool as a whole has no meter, and no resource unless all of it has one.
 fn records_changed(part: &ChargePart) -> String {
@@ -307,7 +308,10 @@ impl Verifier<'_> {
             self.result.pages += 1;
             let read = page.map(|page| {
                 if page.source == IMPORT {
-                    return imported(&page);
+                    let rows = rows_on_page(&page.request, &page.body).into_iter();
+                    return rows
+                        .map(|(index, row)| (index, Words::Imported(Box::new(row))))
+                        .collect();
                 }
                 let orchestrator =
                     self.orchestrators.iter().find(|one| one.source().0 == page.source);
@@ -315,7 +319,7 @@ impl Verifier<'_> {
                 let mut records = BTreeMap::new();
                 for one in parsed.into_iter().flatten() {
                     if let Ok(found) = one.outcome {
-                        records.insert(one.index, found);
+                        records.insert(one.index, Words::Reported(found));
                     }
                 }
                 records
@@ -327,11 +331,12 @@ impl Verifier<'_> {
             return Ok(Some(format!("archived: evidence page {} is gone", record.evidence)));
         };
         // Corrected revisions are not re-read from pages, nor what no adapter can read any more.
-        if records.is_empty() || record.key.revision > 0 {
+        let corrected = record.key.revision > 0 && !record.key.is_imported();
+        if records.is_empty() || corrected {
             return Ok(None);
         }
         let index = usize::try_from(record.evidence_index).unwrap_or(usize::MAX);
-        let same = records.get(&index).is_some_and(|said| says(said, record));
+        let same = records.get(&index).is_some_and(|said| said.say(record));
         Ok((!same).then(|| {
             format!(
                 "record {} {} at {} differs from row {index} of evidence page {}",

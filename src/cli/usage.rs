@@ -10,13 +10,13 @@ use serde::Serialize;
 use super::output::table;
 use super::{Exit, Output, quarantine, when};
 use crate::app::App;
-use crate::collect::import::parse_csv;
-use crate::collect::import_job::import as import_rows;
+use crate::collect::import::{BYTES_MAX, Format, Import, ImportFailure, import as import_bytes};
 use crate::collect::store::{load_all_records, load_attribute_sets};
 use crate::customer::store::load_owner_history;
 use crate::ids::{OwnerRef, SourceName};
 use crate::orchestrator::{OwnerInfo, OwnerKind};
 use crate::period::Span;
+use crate::scope::Scope;
 use crate::store::Conn;
 
 /// Rows that a list shows.
@@ -110,9 +110,6 @@ pub async fn run(app: &App, args: Args, out: Output) -> anyhow::Result<Exit> {
     }
 }
 
-/// Bytes of a file to be imported.
-const IMPORT_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
 async fn import(app: &App, file: &std::path::Path, out: Output) -> anyhow::Result<Exit> {
     let name = file.display().to_string();
     let input: Box<dyn Read> = if name == "-" {
@@ -121,15 +118,16 @@ async fn import(app: &App, file: &std::path::Path, out: Output) -> anyhow::Resul
         Box::new(std::fs::File::open(file).with_context(|| format!("opening {name}"))?)
     };
     let mut bytes = Vec::new();
-    let mut input = input.take(IMPORT_BYTES_MAX + 1);
+    let mut input = input.take(BYTES_MAX + 1);
     input.read_to_end(&mut bytes).with_context(|| format!("reading {name}"))?;
     anyhow::ensure!(
-        u64::try_from(bytes.len()).is_ok_and(|size| size <= IMPORT_BYTES_MAX),
-        "{name}: is larger than {IMPORT_BYTES_MAX} bytes: split it"
+        u64::try_from(bytes.len()).is_ok_and(|size| size <= BYTES_MAX),
+        "{name}: is larger than {BYTES_MAX} bytes: split it"
     );
-    match parse_csv(&bytes, &name) {
-        Ok(rows) => {
-            let report = import_rows(app, &rows, &name).await?;
+    let import =
+        Import { format: Format::Csv, name: &name, bytes: &bytes, scope: &Scope::Provider };
+    match import_bytes(app, import).await {
+        Ok(report) => {
             out.show(&report, || {
                 format!(
                     "{} rows: {} records, {} known before, {} findings",
@@ -138,10 +136,10 @@ async fn import(app: &App, file: &std::path::Path, out: Output) -> anyhow::Resul
             });
             Ok(if report.findings == 0 { Exit::Done } else { Exit::Found })
         }
-        Err(errors) => {
-            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            anyhow::bail!("{}\n{name}: nothing was imported", lines.join("\n"))
+        Err(refused @ ImportFailure::Refused(_)) => {
+            anyhow::bail!("{refused}\n{name}: nothing was imported")
         }
+        Err(ImportFailure::Failed(error)) => Err(error),
     }
 }
 

@@ -681,10 +681,29 @@ pub struct Proposal {
     pub attribute_set: i64,
     pub evidence: i64,
     pub evidence_index: i64,
+    /// Of imported rows: which content it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<Replacement>,
+}
+
+/// A content of an imported row that takes the place of the one before.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Replacement {
+    pub source: String,
+    pub id: String,
+    /// The version that it becomes; the content before has one less.
+    pub version: i64,
+    pub content_hash: String,
+    /// The record that it takes the place of, where that is not the same one.
+    pub withdraws: Option<RecordKey>,
 }
 
 pub(super) fn proposal_json(record: &StoredRecord) -> String {
-    to_json(&Proposal {
+    to_json(&proposal(record, None))
+}
+
+pub(super) fn proposal(record: &StoredRecord, replacement: Option<Replacement>) -> Proposal {
+    Proposal {
         key: record.key.clone(),
         kind: record.kind,
         until: record.until,
@@ -692,7 +711,8 @@ pub(super) fn proposal_json(record: &StoredRecord) -> String {
         attribute_set: record.attribute_set,
         evidence: record.evidence,
         evidence_index: record.evidence_index,
-    })
+        replacement,
+    }
 }
 
 impl Proposal {

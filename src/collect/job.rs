@@ -363,8 +363,10 @@ async fn load_window(
     let (mut newest, mut superseded) = (Vec::new(), Vec::new());
     for owner in owners {
         let found = store::load_revisions(conn, owner, window, now).await?;
-        let found: Vec<_> =
-            found.into_iter().filter(|record| record.key.from >= window.from).collect();
+        // What somebody imported says nothing about what the orchestrator reported.
+        let inside =
+            |record: &StoredRecord| record.key.from >= window.from && !record.key.is_imported();
+        let found: Vec<_> = found.into_iter().filter(inside).collect();
         let mut found = found.into_iter().peekable();
         while let Some(record) = found.next() {
             let again = found.peek().is_some_and(|next| store::same_key(&next.key, &record.key));

@@ -6,8 +6,6 @@
 pub mod decide;
 mod fragment;
 pub mod import;
-pub mod import_event;
-pub mod import_job;
 pub mod inventory;
 pub mod job;
 pub mod record;

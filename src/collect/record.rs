@@ -18,7 +18,8 @@ pub enum RecordKind {
     Delta,
     /// A counter's reading at the end of the span.
     Cumulative,
-    /// A level that held all through the span.
+    /// A level that held all through the span; from an instant on where the span is empty, until
+    /// the next level of the same owner, meter and resource.
     Gauge,
 }
 
@@ -65,6 +66,8 @@ pub mod attribute {
     pub const DESCRIPTION: &str = "description";
     /// Unit of an imported quantity, where the meter is not one of the built-in ones.
     pub const UNIT: &str = "unit";
+    /// The sending system of imported usage; no other usage has it.
+    pub const EVENT_SOURCE: &str = "event_source";
     /// Prefix of a resource tag: `tag:cost-centre`.
     pub const TAG_PREFIX: &str = "tag:";
 }
@@ -82,9 +85,14 @@ pub struct UsageRecord {
     /// Hours, bytes, requests or pieces, as reported: nothing is snapped.
     pub quantity: Exact,
     pub attributes: Attributes,
-    /// Hash (32 hex digits) of the remaining natural-key fields and the part's number.
+    /// Hash (32 hex digits) of the remaining natural-key fields and the part's number; of imported
+    /// usage see [`IMPORTED`].
     pub identity: String,
 }
+
+/// Begins the identity of imported usage: then come the hash of its sender's source and id, and,
+/// where the row was replaced, its version.
+pub const IMPORTED: &str = "import:";
 
 /// The key of a stored usage record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -95,6 +103,13 @@ pub struct RecordKey {
     pub resource: String,
     pub identity: String,
     pub revision: i64,
+}
+
+impl RecordKey {
+    /// Whether the record was imported, under whatever owner.
+    pub fn is_imported(&self) -> bool {
+        self.identity.starts_with(IMPORTED)
+    }
 }
 
 /// A stored usage record: never changed; a correction is a new revision of the same key.
@@ -111,4 +126,16 @@ pub struct StoredRecord {
     pub evidence_index: i64,
     /// When Billow stored it, unix seconds of the business clock.
     pub recorded_at: i64,
+}
+
+impl StoredRecord {
+    /// In which order records of one time came.
+    pub fn came_at(&self) -> (i64, i64) {
+        (self.recorded_at, self.evidence_index)
+    }
+
+    /// Whether the row of an import that it was is another record now.
+    pub fn is_withdrawn(&self) -> bool {
+        self.key.is_imported() && self.kind == RecordKind::Delta && self.quantity.is_zero()
+    }
 }

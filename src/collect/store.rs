@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 use sqlx::{Executor, Row};
 
+use super::import::store::load_long;
 use super::record::{Attributes, RecordKey, RecordKind, StoredRecord};
 use crate::ids::{OwnerRef, SourceName};
 use crate::period::Span;
@@ -12,7 +13,8 @@ use crate::store::bulk::{self, OnConflict, Target, Value};
 use crate::store::codec::{At, to_json};
 use crate::store::{Conn, Engine, StoreError};
 
-/// Records of an orchestrator are no longer than this; imported ones may be.
+/// Records of an orchestrator are no longer than this; imported ones may be, and are found by
+/// `lasting_usage` then.
 pub const RECORD_SECONDS_MAX: i64 = 40 * 86_400;
 
 /// Compression of evidence: level 3 is zstd's own balance.
@@ -62,7 +64,9 @@ pub async fn load_all_records(
     span: Span,
     known_at: i64,
 ) -> Result<Vec<StoredRecord>, StoreError> {
-    newest(load_revisions(conn, owner, span, known_at).await?.into_iter().map(Ok))
+    let mut records = newest(load_revisions(conn, owner, span, known_at).await?);
+    records.retain(|record| !record.is_withdrawn());
+    Ok(records)
 }
 
 /// Every revision of an owner's records that touch `span`, ascending by key.
@@ -78,7 +82,8 @@ pub async fn load_revisions(
                  AND (span_until > $5 OR (span_until = span_from AND span_from >= $6)) \
                  AND recorded_at <= $7 \
                ORDER BY span_from, meter, resource, identity, revision";
-    let earliest = if owner.source.0 == IMPORT { i64::MIN } else { span.from - RECORD_SECONDS_MAX };
+    let earliest = span.from.saturating_sub(RECORD_SECONDS_MAX);
+    let mut revisions = load_long(conn, owner, Span::new(earliest, span.from), known_at).await?;
     let query = sqlx::query(sql)
         .bind(owner.source.0.clone())
         .bind(owner.id.clone())
@@ -87,13 +92,38 @@ pub async fn load_revisions(
         .bind(span.from)
         .bind(span.from)
         .bind(known_at);
+    for row in conn.fetch_all(query).await? {
+        revisions.push(record_row(owner, &row)?);
+    }
+    Ok(revisions)
+}
+
+/// Every revision of the records that an owner has of a meter and resource from an instant on.
+pub(super) async fn load_revisions_at(
+    conn: &mut Conn,
+    owner: &OwnerRef,
+    (from, meter, resource): (i64, &str, &str),
+    known_at: i64,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let sql = "SELECT span_from, meter, resource, identity, revision, span_until, kind, quantity, \
+               attribute_set, evidence, evidence_index, recorded_at FROM usage_record \
+               WHERE source = $1 AND owner = $2 AND span_from = $3 AND meter = $4 \
+                 AND resource = $5 AND recorded_at <= $6 ORDER BY identity, revision";
+    let query = sqlx::query(sql)
+        .bind(owner.source.0.clone())
+        .bind(owner.id.clone())
+        .bind(from)
+        .bind(meter.to_owned())
+        .bind(resource.to_owned())
+        .bind(known_at);
     let rows = conn.fetch_all(query).await?;
     rows.iter().map(|row| record_row(owner, row)).collect()
 }
 
 /// Of each counter of an owner the last reading at or before a span, which is the baseline of what
 /// follows, and the first at or after its end, to which the span's last part leads. Readings
-/// further away than the longest record are no neighbours any more.
+/// further away than the longest record are no neighbours any more. Imported counters are read by
+/// `import::store::load_around`.
 pub async fn load_counter_neighbours(
     conn: &mut Conn,
     owner: &OwnerRef,
@@ -120,8 +150,9 @@ pub async fn load_counter_neighbours(
     let withheld = load_withheld(conn, owner, wide, known_at).await?;
     let mut before: BTreeMap<(String, String), StoredRecord> = BTreeMap::new();
     let mut after = before.clone();
-    for record in newest(rows.iter().map(|row| record_row(owner, row)))? {
-        if withheld.contains(&record.key) {
+    let revisions: Result<Vec<_>, _> = rows.iter().map(|row| record_row(owner, row)).collect();
+    for record in newest(revisions?) {
+        if record.key.is_imported() || withheld.contains(&record.key) {
             continue;
         }
         let counter = (record.key.meter.clone(), record.key.resource.clone());
@@ -138,54 +169,16 @@ pub async fn load_counter_neighbours(
     Ok(before.into_values().chain(after.into_values()).collect())
 }
 
-/// The newest revision of each key, of revisions ascending by key.
-fn newest(
-    revisions: impl IntoIterator<Item = Result<StoredRecord, StoreError>>,
-) -> Result<Vec<StoredRecord>, StoreError> {
+/// Of revisions ascending by key the newest of each key.
+pub(super) fn newest(revisions: Vec<StoredRecord>) -> Vec<StoredRecord> {
     let mut records: Vec<StoredRecord> = Vec::new();
     for record in revisions {
-        let record = record?;
         match records.last_mut() {
             Some(last) if same_key(&last.key, &record.key) => *last = record,
             Some(_) | None => records.push(record),
         }
     }
-    Ok(records)
-}
-
-/// A row of imported usage, by its sender's source and id.
-pub struct ImportedRow<'a> {
-    pub source: &'a str,
-    pub id: &'a str,
-    pub content_hash: &'a str,
-    /// JSON of the record's key.
-    pub record_key: &'a str,
-    pub recorded_at: i64,
-}
-
-/// Notes a row; false when its source and id are known.
-pub async fn save_imported_row(conn: &mut Conn, row: &ImportedRow<'_>) -> Result<bool, StoreError> {
-    let sql = "INSERT INTO imported_row (source, id, content_hash, record_key, recorded_at) \
-               VALUES ($1, $2, $3, $4, $5) ON CONFLICT (source, id) DO NOTHING";
-    let query = sqlx::query(sql)
-        .bind(row.source.to_owned())
-        .bind(row.id.to_owned())
-        .bind(row.content_hash.to_owned())
-        .bind(row.record_key.to_owned())
-        .bind(row.recorded_at);
-    Ok(conn.execute(query).await?.rows_affected() == 1)
-}
-
-/// Hash and record key of a known row.
-pub async fn load_imported_row(
-    conn: &mut Conn,
-    source: &str,
-    id: &str,
-) -> Result<(String, String), StoreError> {
-    let sql = "SELECT content_hash, record_key FROM imported_row WHERE source = $1 AND id = $2";
-    let query = sqlx::query(sql).bind(source.to_owned()).bind(id.to_owned());
-    let row = conn.fetch_one(query).await?;
-    Ok((row.try_get(0)?, row.try_get(1)?))
+    records
 }
 
 /// The newest revision stored under a key, if there is any.
@@ -211,7 +204,10 @@ pub fn same_key(a: &RecordKey, b: &RecordKey) -> bool {
     (a.from, &a.meter, &a.resource, &a.identity) == (b.from, &b.meter, &b.resource, &b.identity)
 }
 
-fn record_row(owner: &OwnerRef, row: &sqlx::any::AnyRow) -> Result<StoredRecord, StoreError> {
+pub(super) fn record_row(
+    owner: &OwnerRef,
+    row: &sqlx::any::AnyRow,
+) -> Result<StoredRecord, StoreError> {
     let identity: String = row.try_get(3)?;
     let kind: String = row.try_get(6)?;
     let quantity: String = row.try_get(7)?;
@@ -244,7 +240,7 @@ fn record_row(owner: &OwnerRef, row: &sqlx::any::AnyRow) -> Result<StoredRecord,
 }
 
 /// Keys of records that do not count: their finding withholds them and was not released.
-async fn load_withheld(
+pub(super) async fn load_withheld(
     conn: &mut Conn,
     owner: &OwnerRef,
     span: Span,

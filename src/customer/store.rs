@@ -423,7 +423,7 @@ pub(super) async fn insert_agreement(
 }
 
 /// Adds a mapping, which supersedes what was recorded for its owner in its span.
-pub(super) async fn insert_mapping(
+pub(crate) async fn insert_mapping(
     conn: &mut Conn,
     mapping: &OwnerMapping,
     recorded_at: i64,

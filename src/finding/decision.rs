@@ -7,6 +7,7 @@ use super::{Finding, FindingState};
 use crate::app::App;
 use crate::audit;
 use crate::collect::decide::Proposal;
+use crate::collect::import::job::replace;
 use crate::collect::store::{load_newest_revision, save_records};
 use crate::customer::store::{AsOf, load_customer_of_owner};
 use crate::ids::{FindingId, IdMaker};
@@ -69,11 +70,20 @@ pub async fn decide_in(
     save_decision(tx, new).await?;
     if let (Decision::Release, Some(text)) = (decision, &proposal) {
         let at = At { table: "finding", id: id.as_str(), column: "proposal" };
-        let proposal: Proposal = at.json(text)?;
+        let mut proposal: Proposal = at.json(text)?;
+        let replacement = proposal.replacement.take();
         let mut record = proposal.into_record(now);
         // Another finding about the same record may have been released before this one.
         let newest = load_newest_revision(tx, &record.key).await?;
         record.key.revision = newest.map_or(0, |newest| newest + 1);
+        if let Some(replacement) = replacement {
+            let taken = replace(tx, app.db.engine(), &replacement, &record).await?;
+            anyhow::ensure!(
+                taken,
+                "finding {id}: another content of the row was released after it was found; import \
+                 the row again and decide the new finding"
+            );
+        }
         let saved = save_records(tx, app.db.engine(), &[record]).await?;
         anyhow::ensure!(saved == 1, "finding {id}: its record changed meanwhile; decide again");
     }

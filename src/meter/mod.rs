@@ -5,6 +5,7 @@ pub mod counter;
 mod cut;
 pub(crate) mod intern;
 pub mod kind;
+mod level;
 pub mod quantities;
 mod stopped;
 

@@ -10,7 +10,7 @@ use super::cut::{Cutter, hours, share};
 use super::intern::{Interner, Texts};
 use super::kind::{MeterUnit, VM_ALLOCATED, VM_RUNNING, VM_STOPPED, VOLUME};
 use super::stopped::{self, Hours};
-use super::{Facts, Metered, counter, meter_of};
+use super::{Facts, Metered, counter, level, meter_of};
 use crate::collect::record::{RecordKind, StoredRecord, attribute};
 use crate::ids::OwnerRef;
 use crate::money::Exact;
@@ -19,7 +19,8 @@ use crate::period::Span;
 /// What metering reads.
 pub struct MeteringInput<'a> {
     /// Records that touch `span`, of one or more customers, one per key (the newest revision).
-    /// Of counters also the last reading before the span (its baseline) and the first after it.
+    /// Of counters also the last reading before the span (its baseline) and the first after it;
+    /// of levels without an end the last one before the span.
     pub records: &'a [StoredRecord],
     /// Facts of each record, same positions; a record whose facts change inside its span is
     /// given by the facts at its start. Equal facts in one `Arc` make rating fast.
@@ -49,7 +50,8 @@ pub const UNIT_HELD: &str = "_hour";
 ///
 /// - Intervals and deltas are cut linearly in time.
 /// - A gauge of an hour meter, or in bytes, becomes hours; its level is the `size_bytes` of the
-///   facts. Any other gauge becomes level × hours, and its unit says so (`piece_hour`).
+///   facts. Any other gauge becomes level × hours, and its unit says so (`piece_hour`). A level of
+///   an instant holds until the next one of its owner, meter and resource.
 /// - A counter becomes differences of readings, spread over the time between them.
 /// - `vm_allocated` becomes `vm_stopped`: less what ran in the same window.
 /// - A `volume` record of an attachment (with `machine`) counts only where the volume has no
@@ -62,6 +64,7 @@ pub fn quantities(input: &MeteringInput<'_>) -> Metering {
         work.sort_out(position, record, &mut sorted_out);
     }
     work.add_counters(sorted_out.counters);
+    work.add_gauges(&sorted_out.gauges);
     work.add_attachments(&sorted_out.attachments);
     let beyond = work.add_stopped(sorted_out.allocated, sorted_out.running);
     Metering { metered: work.into_metered(), running_beyond_allocated: beyond }
@@ -73,6 +76,7 @@ struct SortedOut {
     allocated: Vec<Hours>,
     running: Vec<Hours>,
     counters: Vec<usize>,
+    gauges: Vec<usize>,
     attachments: Vec<usize>,
 }
 
@@ -126,7 +130,7 @@ impl<'a> Work<'a> {
         let meter = self.meters.number(&record.key.meter);
         match record.kind {
             RecordKind::Cumulative => out.counters.push(position),
-            RecordKind::Gauge => self.add_gauge(position, meter),
+            RecordKind::Gauge => out.gauges.push(position),
             RecordKind::Interval | RecordKind::Delta => {
                 match meter {
                     ALLOCATED => return out.allocated.push(self.hours(position, record)),
@@ -167,7 +171,19 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn add_gauge(&mut self, position: usize, meter: usize) {
+    fn add_gauges(&mut self, gauges: &[usize]) {
+        let records = self.input.records;
+        for position in gauges.iter().copied().filter(|at| !level::is_open(&records[*at])) {
+            let record = &records[position];
+            self.add_gauge(position, Span::new(record.key.from, record.until));
+        }
+        for (position, span) in level::held(gauges, records, self.input.span.until) {
+            self.add_gauge(position, span);
+        }
+    }
+
+    fn add_gauge(&mut self, position: usize, span: Span) {
+        let meter = self.meters.number(&self.input.records[position].key.meter);
         let record = &self.input.records[position];
         let resource = self.resources.number(&record.key.resource);
         let facts = &self.input.facts[position];
@@ -178,7 +194,7 @@ impl<'a> Work<'a> {
         if gauge == known {
             self.gauge_facts.push(Arc::new(gauge_facts(facts, &record.quantity, is_size)));
         }
-        for part in self.cutter.parts(Span { from: record.key.from, until: record.until }) {
+        for part in self.cutter.parts(span) {
             let held = hours(part);
             let quantity = if is_size { held } else { record.quantity.times(&held) };
             let gauge = Some(gauge);
@@ -190,11 +206,13 @@ impl<'a> Work<'a> {
         let records = self.input.records;
         let counter_of = |at: &usize| {
             let key = &records[*at].key;
-            (&key.meter, &key.resource, &key.owner.source)
+            (&key.meter, &key.resource, &key.owner)
         };
         counters.sort_by(|a, b| {
             let (x, y) = (&records[*a], &records[*b]);
-            let by_time = || x.until.cmp(&y.until).then_with(|| x.key.cmp(&y.key));
+            // Of readings at one instant the first counts, so the one that came last goes first.
+            let came = || y.came_at().cmp(&x.came_at()).then_with(|| x.key.cmp(&y.key));
+            let by_time = || x.until.cmp(&y.until).then_with(came);
             counter_of(a).cmp(&counter_of(b)).then_with(by_time)
         });
         for readings in counters.chunk_by(|a, b| counter_of(a) == counter_of(b)) {

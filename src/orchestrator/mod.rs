@@ -188,6 +188,8 @@ pub struct InventoryItem {
 pub enum Rank {
     /// Root administrator: provider scope.
     Operator,
+    /// Reads what an operator reads and changes nothing.
+    Auditor,
     /// Administrator of a domain and all below it.
     DomainAdmin,
     User,

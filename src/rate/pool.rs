@@ -11,6 +11,7 @@ use super::gather::{Gathered, Run, Use};
 use super::tiers::{Allotment, Ladder};
 use super::{Behind, Charge, ChargeKind, ChargedResource, PoolKey, RatingInput, TierSpan, units};
 use crate::catalog::price::{Model, Per, Price};
+use crate::collect::record::attribute;
 use crate::meter::Metered;
 use crate::money::Exact;
 
@@ -21,8 +22,8 @@ pub(super) struct Pools<'a> {
     /// Runs of each pool, in order.
     runs_of: Vec<Vec<usize>>,
     states: Vec<State>,
-    /// Whose flat price is charged: price code, source and resource.
-    flat: HashSet<(&'a str, &'a str, &'a str)>,
+    /// Whose flat price is charged.
+    flat: HashSet<FlatKey<'a>>,
     charges: Vec<Charge>,
 }
 
@@ -186,8 +187,7 @@ impl<'a> Pools<'a> {
         let quantity = match terms.price.model {
             Model::Flat { prorate: true, .. } => used_hours(metered, terms.price),
             Model::Flat { prorate: false, .. } => {
-                let source = metered.facts.owner.source.0.as_str();
-                let key = (terms.price.code.as_str(), source, &*metered.resource);
+                let key = flat_key(&terms.price.code, metered);
                 return self.flat.insert(key).then_some(Exact::ONE);
             }
             Model::PerUnit { .. }
@@ -508,6 +508,17 @@ fn flat_kind(price: &Price) -> Option<bool> {
         | Model::Package { .. }
         | Model::OneOff { .. } => None,
     }
+}
+
+/// Price code, source, owner and resource.
+type FlatKey<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+/// An orchestrator's resource is one whoever owns it; senders of imported usage name theirs for
+/// each owner anew.
+fn flat_key<'a>(code: &'a str, metered: &'a Metered) -> FlatKey<'a> {
+    let owner = &metered.facts.owner;
+    let imported = metered.facts.attributes.contains_key(attribute::EVENT_SOURCE);
+    (code, &owner.source.0, if imported { &owner.id } else { "" }, &metered.resource)
 }
 
 /// The hours for which a prorated flat price is due.

@@ -116,3 +116,38 @@ pub async fn select_texts_by_id(
     }
     Ok(found)
 }
+
+/// What is selected by texts: columns, the first of which is compared, and another that has one
+/// value.
+#[derive(Clone, Copy)]
+pub struct Select<'a> {
+    pub table: &'static str,
+    pub columns: &'a [&'static str],
+    pub fixed: (&'static str, &'a str),
+}
+
+/// Rows whose first column is one of `texts`, in as few statements as the engines allow.
+pub async fn select_by_texts(
+    conn: &mut Conn,
+    select: Select<'_>,
+    texts: &[&str],
+) -> Result<Vec<sqlx::any::AnyRow>, StoreError> {
+    let Select { table, columns, fixed } = select;
+    let mut found = Vec::new();
+    for chunk in texts.chunks(IDS_MAX) {
+        let marks: Vec<String> = (2..=chunk.len() + 1).map(|number| format!("${number}")).collect();
+        let sql = format!(
+            "SELECT {} FROM {table} WHERE {} = $1 AND {} IN ({})",
+            columns.join(", "),
+            fixed.0,
+            columns[0],
+            marks.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(fixed.1.to_owned());
+        for text in chunk {
+            query = query.bind((*text).to_owned());
+        }
+        found.extend(conn.fetch_all(query).await?);
+    }
+    Ok(found)
+}

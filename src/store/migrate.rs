@@ -35,7 +35,7 @@ macro_rules! each {
     };
 }
 
-const MIGRATIONS: [Migration; 7] = [
+const MIGRATIONS: [Migration; 8] = [
     both!(1, "0001_foundation"),
     each!(2, "0002_usage"),
     both!(3, "0003_findings"),
@@ -43,6 +43,7 @@ const MIGRATIONS: [Migration; 7] = [
     both!(5, "0005_imports"),
     both!(6, "0006_knowledge"),
     both!(7, "0007_counters"),
+    both!(8, "0008_lasting_usage"),
 ];
 
 /// The newest schema this program knows.

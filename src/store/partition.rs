@@ -21,7 +21,14 @@ pub async fn ensure(conn: &mut Conn, engine: Engine, span: Span) -> Result<(), S
     while label <= last {
         let month = months.period(label).map_err(outside)?.span;
         let name = format!("usage_record_{:04}_{:02}", label.year, label.month);
-        // Its rows may lie in the default partition already, where they came before their month.
+        // Rows that came before their month's partition stay where they are, and keep it away.
+        let strays = "SELECT 1 FROM usage_record_other WHERE span_from >= $1 AND span_from < $2 \
+                      LIMIT 1";
+        let strays = sqlx::query(strays).bind(month.from).bind(month.until);
+        if conn.fetch_optional(strays).await?.is_some() {
+            label = label.next();
+            continue;
+        }
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {name} PARTITION OF usage_record \
              FOR VALUES FROM ({}) TO ({})",

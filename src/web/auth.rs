@@ -44,6 +44,11 @@ pub struct Known {
 }
 
 impl Known {
+    /// Whether the caller may decide and change what the provider's staff may.
+    pub fn is_operator(&self) -> bool {
+        self.scope == Scope::Provider && self.identity.rank == Rank::Operator
+    }
+
     /// Who acts, for the audit log and rate limits.
     pub fn actor(&self) -> Actor {
         Actor(format!("user:{}", who(&self.identity)))
@@ -269,13 +274,13 @@ fn memory_key(source: &SourceName, credential: &Credential) -> Option<String> {
     Some(hex::encode(hash.finalize()))
 }
 
-/// What an identity may see at an instant. Operators see all. The administrator of a seller's
-/// domain sees that seller and the sellers below it; of another domain, the owners below it.
-/// Users see their own owners, and the invoices of customers that name them as a contact.
+/// What an identity may see at an instant. Operators and auditors see all. The administrator of a
+/// seller's domain sees that seller and the sellers below it; of another domain, the owners below
+/// it. Users see their own owners, and the invoices of customers that name them as a contact.
 async fn load_scope(conn: &mut Conn, identity: &Identity, now: i64) -> Result<Scope, StoreError> {
     let as_of = AsOf { at: now, known_at: now };
     let owners = match identity.rank {
-        Rank::Operator => return Ok(Scope::Provider),
+        Rank::Operator | Rank::Auditor => return Ok(Scope::Provider),
         Rank::DomainAdmin => {
             let sellers = customers::load_sellers(conn, as_of).await?;
             if let Some(own) = sellers_of_domain(&sellers, identity) {

@@ -129,7 +129,7 @@ pub fn refuse(request: &HttpRequest, needed: &str) -> ApiError {
     }
 }
 
-/// The provider's staff.
+/// The provider's staff; for what changes something, those of them who may.
 #[derive(Clone)]
 pub struct Operator(pub Caller);
 
@@ -151,7 +151,12 @@ impl FromRequest for Operator {
         Box::pin(async move {
             let caller = caller.await?;
             match caller.scope {
-                Scope::Provider => Ok(Self(caller)),
+                Scope::Provider if is_safe(request.method()) || caller.is_operator() => {
+                    Ok(Self(caller))
+                }
+                Scope::Provider => Err(ApiError::forbidden(
+                    "your role in the cloud reads only: an operator must do this",
+                )),
                 Scope::Sellers(_) | Scope::Owners { .. } => {
                     Err(refuse(&request, "operators of the provider"))
                 }

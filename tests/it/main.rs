@@ -6,6 +6,7 @@ mod cloudstack;
 mod collect;
 mod customer;
 mod demo;
+mod lab;
 mod ops;
 mod present;
 mod rate;

@@ -257,15 +257,18 @@ async fn identify_user(
     })))
 }
 
-/// Roles as delivered that have an administrator's type and may change nothing, or little: their
-/// users see what is theirs.
-const LIMITED_ROLES: [&str; 2] = ["Read-Only Admin", "Support Admin"];
+/// Roles as delivered that have an administrator's type: one may read everything and change
+/// nothing, the other is for the machines of others and sees no more of the bills than its own.
+const READING_ROLE: &str = "Read-Only Admin";
+const SUPPORTING_ROLE: &str = "Support Admin";
 
 fn rank(role_type: &str, role_name: &str, domain_path: &str) -> Rank {
-    if LIMITED_ROLES.iter().any(|limited| role_name.starts_with(limited)) {
-        return Rank::User;
-    }
     match role_type {
+        _ if role_name.starts_with(SUPPORTING_ROLE) => Rank::User,
+        _ if role_name.starts_with(READING_ROLE) => match domain_path.contains('/') {
+            true => Rank::User,
+            false => Rank::Auditor,
+        },
         "Admin" if !domain_path.contains('/') => Rank::Operator,
         "Admin" | "DomainAdmin" | "ResourceAdmin" => Rank::DomainAdmin,
         _ => Rank::User,

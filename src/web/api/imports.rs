@@ -5,8 +5,7 @@ use actix_web::web;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::collect::import_event::parse_events;
-use crate::collect::import_job::import;
+use crate::collect::import::{Format, Import, ImportFailure, import};
 use crate::web::error::{ApiError, ErrorBody, of_anyhow};
 use crate::web::extract::Operator;
 use crate::web::state::State;
@@ -50,15 +49,18 @@ pub async fn create(
     caller: Operator,
     body: web::Bytes,
 ) -> Result<web::Json<ImportShown>, ApiError> {
-    let rows = parse_events(&body).map_err(|errors| {
-        let shown: Vec<String> =
-            errors.iter().take(ERRORS_SHOWN_MAX).map(ToString::to_string).collect();
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        ApiError::new(status, "invalid_events", format!("nothing was taken: {}", shown.join("; ")))
-    })?;
     let app = App { actor: caller.actor(), ..state.app.clone() };
-    let report = import(&app, &rows, "events").await;
-    let report = report.map_err(|error| of_anyhow("import usage", error))?;
+    let sent =
+        Import { format: Format::Events, name: "events", bytes: &body, scope: &caller.scope };
+    let report = import(&app, sent).await.map_err(|failure| match failure {
+        ImportFailure::Refused(errors) => {
+            let shown = errors.iter().take(ERRORS_SHOWN_MAX).map(ToString::to_string);
+            let shown = shown.collect::<Vec<_>>().join("; ");
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            ApiError::new(status, "invalid_events", format!("nothing was taken: {shown}"))
+        }
+        ImportFailure::Failed(error) => of_anyhow("import usage", error),
+    })?;
     let import = ImportJson {
         rows: report.rows,
         records: report.records,

@@ -203,6 +203,7 @@ fn session_of(known: &Known, csrf: String) -> Session {
     let identity = &known.identity;
     let rank = match identity.rank {
         Rank::Operator => "operator",
+        Rank::Auditor => "auditor",
         Rank::DomainAdmin => "domain_admin",
         Rank::User => "user",
     };

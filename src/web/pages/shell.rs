@@ -236,7 +236,7 @@ impl Visitor {
     }
 
     pub fn is_operator(&self) -> bool {
-        *self.scope() == Scope::Provider
+        self.caller.is_operator()
     }
 
     pub fn is_staff(&self) -> bool {

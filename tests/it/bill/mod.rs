@@ -6,6 +6,7 @@ mod corrections;
 mod credit;
 mod evidence;
 mod golden;
+mod imported;
 mod issue;
 mod kill;
 mod knowledge;

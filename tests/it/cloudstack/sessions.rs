@@ -102,7 +102,7 @@ async fn a_server_in_trouble_is_an_error_and_no_refusal() {
 async fn ranks_follow_from_roles_and_domains() {
     for (role, rank) in [
         ("root-admin", Rank::Operator),
-        ("read-only-admin", Rank::User),
+        ("read-only-admin", Rank::Auditor),
         ("domain-admin-resellera", Rank::DomainAdmin),
         ("domain-admin-customera1", Rank::DomainAdmin),
         ("user-alice", Rank::User),

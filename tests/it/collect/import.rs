@@ -4,8 +4,9 @@
 use billow::bill::explain::{ExplainRequest, load_explanation};
 use billow::bill::verify::verify;
 use billow::cli::{Exit, Output, usage};
-use billow::collect::import::{COLUMNS, parse_csv};
-use billow::collect::import_job::{ImportReport, import};
+use billow::collect::import::{
+    COLUMNS, Format, Import, ImportFailure, ImportReport, import, parse,
+};
 use billow::finding::decision::{Decision, decide};
 use billow::finding::store::load_findings;
 use billow::scope::Scope;
@@ -53,9 +54,13 @@ fn file(rows: &[&str]) -> String {
     format!("{}\n{}\n", COLUMNS.join(","), rows.join("\n"))
 }
 
+async fn try_send(shop: &Shop, text: &str) -> Result<ImportReport, ImportFailure> {
+    let (name, scope) = ("usage.csv", &Scope::Provider);
+    import(&shop.app, Import { format: Format::Csv, name, bytes: text.as_bytes(), scope }).await
+}
+
 async fn send(shop: &Shop, rows: &[&str]) -> ImportReport {
-    let rows = parse_csv(file(rows).as_bytes(), "usage.csv").unwrap_or_else(|e| panic!("{e:?}"));
-    import(&shop.app, &rows, "usage.csv").await.expect("import")
+    try_send(shop, &file(rows)).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 async fn net(rows: &[&str]) -> i64 {
@@ -184,7 +189,7 @@ async fn a_managed_service_is_due_for_the_days_it_was_there() {
 
 #[track_caller]
 fn refused(row: &str, expected: &[&str]) {
-    let errors = parse_csv(file(&[row]).as_bytes(), "u.csv").expect_err("refused");
+    let errors = parse(Format::Csv, file(&[row]).as_bytes(), "u.csv").errors;
     let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(texts.len(), expected.len(), "{texts:?}");
     for (text, expected) in texts.iter().zip(expected) {
@@ -209,16 +214,87 @@ fn wrong_rows_are_named_by_line_and_column() {
         "a,1,cs1/a1,m,r,delta,today,2025-09-02T00:00:00Z,x,,",
         &["u.csv:2: from: \"today\"", "u.csv:2: quantity: \"x\""],
     );
+    refused(&format!("a,1,cs1/a1,m,r,delta,{span},\"1,5\",,"), &["u.csv:2: quantity: \"1,5\""]);
+    refused(&format!("a,1,cs1/a1,m,r,delta,{span},1"), &["u.csv:2: row: has 9 cells, the header"]);
     refused(
-        "a,1,cs1/a1,m,r,gauge,2025-09-01T00:00:00Z,2025-09-01T00:00:00Z,1,,",
-        &["u.csv:2: until: must be after"],
+        "a,1,cs1/a1,m,r,interval,2025-09-01T00:00:00Z,,1,hour,",
+        &["u.csv:2: until: an interval needs its end"],
     );
     refused(
-        "a,1,cs1/a1,m,r,delta,2025-01-01T00:00:00Z,2025-09-01T00:00:00Z,1,,",
-        &["u.csv:2: until: more than 40 days after `from`: split the row by month"],
+        "a,1,cs1/a1,m,r,delta,2025-09-01T08:00:00,2025-09-02,1,,",
+        &["u.csv:2: from: \"2025-09-01T08:00:00\": write an instant such as"],
     );
-    let errors = parse_csv(b"source,id,price\n", "u.csv").expect_err("refused");
+    refused(
+        &format!("a,1,cs1/a1,m,r,delta,{span},1,Gb,"),
+        &["u.csv:2: unit: \"Gb\": use second, minute, hour"],
+    );
+    refused(
+        &format!("a,1,cs1/a1,m,r,delta,{span},1,,\"{{\"\"unit\"\":\"\"byte\"\"}}\""),
+        &["u.csv:2: attributes: \"unit\" is set by the import: leave it out"],
+    );
+    let errors = parse(Format::Csv, b"source,id,price\n", "u.csv").errors;
     assert!(errors[0].to_string().starts_with("u.csv:1: header: unknown columns price"));
+}
+
+/// Rows that can be read, and cannot be stored: what is wrong, and that nothing was taken.
+async fn not_stored(rows: &[&str], expected: &[&str]) {
+    let shop = open(sqlite().await, Opening::default(), PRICES).await;
+    let good = "app,good,cs1/a1,api_calls,x,delta,2025-09-01T00:00:00Z,2025-09-02T00:00:00Z,500,,";
+    let with_good: Vec<&str> = [good].into_iter().chain(rows.iter().copied()).collect();
+    let failure = try_send(&shop, &file(&with_good)).await.expect_err("refused");
+    let ImportFailure::Refused(errors) = failure else { panic!("{failure}") };
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), expected.len(), "{texts:?}");
+    for (text, expected) in texts.iter().zip(expected) {
+        assert!(text.starts_with(expected), "{text:?} does not begin with {expected:?}");
+    }
+    assert_eq!(send(&shop, &[good]).await.records, 1, "nothing was stored before");
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_placed_are_named() {
+    let span = "2025-09-01T00:00:00Z,2025-09-02T00:00:00Z";
+    let row = |id: &str, owner: &str, quantity: &str| {
+        format!("app,{id},{owner},api_calls,x,delta,{span},{quantity},,")
+    };
+    not_stored(
+        &[&row("1", "cs1/ghost", "1"), &row("2", "customer/ghost", "1")],
+        &[
+            "usage.csv:3: owner: no account or project cs1/ghost: billow customers show",
+            "usage.csv:4: owner: no customer ghost who is billed: billow customers list",
+        ],
+    )
+    .await;
+    not_stored(
+        &[&row("1", "cs1/a1", "1"), &row("1", "cs1/a1", "2"), &row("1", "cs1/a1", "1.0")],
+        &["usage.csv:4: id: stands at 3 with other content: leave one out"],
+    )
+    .await;
+    not_stored(
+        &["app,1,cs1/a1,api_calls,x,delta,1925-09-01,1925-09-02,1,,"],
+        &["usage.csv:3: from: lies more than 10 years back"],
+    )
+    .await;
+    not_stored(
+        &[&format!("app,1,cs1/a1,vm_running,v,interval,{span},25,hour,")],
+        &["usage.csv:3: quantity: 25 h of one resource in a span of 24 h"],
+    )
+    .await;
+    not_stored(
+        &["app,1,cs1/a1,object_store,b,gauge,2025-09-01T00:00:00Z,2025-09-01T00:00:00Z,1,byte,"],
+        &["usage.csv:3: until: must be after"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn files_of_spreadsheets_are_read() {
+    let shop = open(sqlite().await, Opening::default(), PRICES).await;
+    let rows = "\u{feff}source;id;owner;meter;resource;kind;from;until;quantity\r\n\
+                desk;1;customer/C00001;api_calls;x;delta;2025-09-01;2025-09-02;500\r\n";
+    assert_eq!(try_send(&shop, rows).await.expect("import").records, 1);
+    shop.at("2025-10-10T00:00:00Z");
+    assert_eq!(shop.draft("2025-09").await.net_minor, 500);
 }
 
 #[derive(Parser)]

@@ -3,8 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use billow::collect::import::{COLUMNS, ImportError, Imported, parse_csv};
-use billow::collect::import_event::parse_events;
+use billow::collect::import::row::Place;
+use billow::collect::import::{COLUMNS, Format, Parsed, parse};
+use billow::collect::record::IMPORTED;
+use billow::ids::{OwnerRef, SourceName};
+use jiff::tz::TimeZone;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -14,7 +17,7 @@ const SEED: u64 = 20_261_125;
 
 const ROWS: &str = "desk,1,cs1/a1,set_up,s1,delta,2026-09-11T00:00:00Z,2026-09-11T00:00:00Z,1,,\
      \"{\"\"name\"\":\"\"Büro\"\"}\"\n\
-     app,2,cs1/a1,volume,v,gauge,2026-09-01T00:00:00Z,2026-10-01T00:00:00Z,107374182400,hour,\n";
+     app,2,cs1/a1,volume,v,gauge,2026-09-01T00:00:00Z,2026-10-01T00:00:00Z,107374182400,byte,\n";
 
 const EVENT: &str = r#"[{"specversion":"1.0","id":"1","source":"desk","type":"billow.usage.v1",
 "data":{"owner":"cs1/a1","meter":"calls","resource":"x","kind":"cumulative",
@@ -56,26 +59,24 @@ fn mutate(rng: &mut StdRng, bytes: &mut Vec<u8>) {
 }
 
 /// Whether it was read; a refusal must say where and why.
-fn judged(result: Result<Vec<Imported>, Vec<ImportError>>, bytes: &[u8]) -> bool {
-    match result {
-        Ok(rows) => {
-            for one in &rows {
-                let record = &one.record;
-                assert!(!record.quantity.is_negative(), "{one:?}");
+fn judged(parsed: &Parsed, bytes: &[u8]) -> bool {
+    let owner = OwnerRef { source: SourceName("cs1".to_owned()), id: "a1".to_owned() };
+    for one in &parsed.rows {
+        assert!(!one.quantity.is_negative(), "{one:?}");
+        let place = Place { owner: owner.clone(), zone: &TimeZone::UTC };
+        match one.to_record(place) {
+            Ok(record) => {
                 assert!(record.span.until >= record.span.from, "{one:?}");
-                assert_eq!(record.identity.len(), 32, "{one:?}");
+                assert!(record.identity.starts_with(IMPORTED), "{one:?}");
             }
-            true
-        }
-        Err(errors) => {
-            let text = String::from_utf8_lossy(bytes);
-            assert!(!errors.is_empty(), "refused without a reason:\n{text}");
-            for error in &errors {
-                assert!(!error.column.is_empty() && !error.what.is_empty(), "{error:?}\n{text}");
-            }
-            false
+            Err(wrong) => assert!(wrong.iter().all(|(_, what)| !what.is_empty()), "{wrong:?}"),
         }
     }
+    let text = String::from_utf8_lossy(bytes);
+    for error in &parsed.errors {
+        assert!(!error.column.is_empty() && !error.what.is_empty(), "{error:?}\n{text}");
+    }
+    parsed.errors.is_empty()
 }
 
 #[test]
@@ -90,9 +91,8 @@ fn no_bytes_make_the_readers_of_imports_panic() {
             for _ in 0..rng.random_range(1..5) {
                 mutate(&mut rng, &mut bytes);
             }
-            let result =
-                if which == 0 { parse_csv(&bytes, "fuzz.csv") } else { parse_events(&bytes) };
-            if judged(result, &bytes) {
+            let format = if which == 0 { Format::Csv } else { Format::Events };
+            if judged(&parse(format, &bytes, "fuzz"), &bytes) {
                 read[which] += 1;
             } else {
                 refused[which] += 1;

@@ -4,6 +4,7 @@ mod cloud;
 mod defects;
 mod faults;
 mod lists;
+mod program;
 mod seed;
 mod sessions;
 mod signed;

@@ -204,6 +204,7 @@ fn owners() -> Vec<OwnerInfo> {
 
 fn add_users(cloud: &Cloud) {
     cloud.add_user("root", ROOT, Rank::Operator, &[]);
+    cloud.add_user("audrey", ROOT, Rank::Auditor, &[]);
     cloud.add_user("alice", ALPHA, Rank::DomainAdmin, &[]);
     cloud.add_user("bea", BETA, Rank::DomainAdmin, &[]);
     cloud.add_user("lena", LEAF, Rank::DomainAdmin, &[]);

@@ -169,6 +169,35 @@ async fn operators_routes_are_theirs_alone() {
     }
 }
 
+/// Who may only read sees what operators see, and changes nothing in any way.
+#[tokio::test]
+async fn auditors_read_everything_and_change_nothing() {
+    let app = TestApp::start_with(QUIET, crate::support::db::sqlite().await).await;
+    world::fill(&app).await;
+    let foreign = Foreign::load(&app).await;
+    let (root, audrey) = (app.token("root").await, app.token("audrey").await);
+    let known = Snapshot::take(&app).await;
+    for route in routes().into_iter().filter(|route| route.access != Access::Public) {
+        let ids = match route.path.contains("{id}") {
+            true => foreign.ids(resource_of(route.path)).to_vec(),
+            false => vec![String::new()],
+        };
+        for id in ids {
+            let path = filled(route.path, &id, "1");
+            if route.method.as_str() == "GET" {
+                let (operators, own) = (app.get(&root, &path).await, app.get(&audrey, &path).await);
+                assert_eq!(own.status, operators.status, "{path}");
+                assert!(!own.body.contains("method=\"post\" action=\"/billing"), "{path}");
+            } else if route.method.as_str() == "POST" {
+                let reply = app.send(request_as(&app, &route, &path, &audrey)).await;
+                let refused = [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
+                assert!(refused.contains(&reply.status), "{path}: {} {}", reply.status, reply.body);
+            }
+        }
+    }
+    assert_eq!(Snapshot::take(&app).await, known, "nothing was changed");
+}
+
 /// How many rows of changeable things there are.
 #[derive(Debug, PartialEq, Eq)]
 struct Snapshot(Vec<i64>);

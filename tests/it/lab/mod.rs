@@ -1,0 +1,5 @@
+//! Billow beside a real OpenStack: the one that `tests/lab/up` starts and `tests/run` ends.
+
+mod cloud;
+mod life;
+mod lived;
