@@ -175,7 +175,8 @@ fn row(account: usize, resource: usize, window: Span) -> Value {
             "cpunumber": 2, "cpuspeed": 1500,
         }),
         2 => json!({
-            "usagetype": 6, "size": 2_147_483_648_u64, "description": "Volume usage for a root disk",
+            "usagetype": 6, "size": 2_147_483_648_u64,
+            "description": "Volume usage for a root disk",
             "templateid": "e76b66ab-e68c-11f1-b1b6-02fc00000001",
         }),
         _ => json!({
