@@ -149,6 +149,8 @@ texts! {
     ALL_AGREES: "What was recorded, metered and billed agrees.",
         "Erfasstes, Gemessenes und Berechnetes stimmen überein.",
         "Ce qui est enregistré, mesuré et facturé concorde.";
+    EXPLAINED: "Differences that explain themselves", "Abweichungen, die sich erklären",
+        "Écarts qui s’expliquent";
     DIFFERENCES_OPEN: "There are differences that somebody has to look at.",
         "Es gibt Abweichungen, die jemand ansehen muss.",
         "Il y a des écarts que quelqu’un doit examiner.";

@@ -18,6 +18,7 @@ struct Demo {
     child: Child,
     address: String,
     logins: Vec<Value>,
+    tries: Vec<Value>,
     client: Client,
 }
 
@@ -39,7 +40,8 @@ impl Demo {
         let told: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
         let address = told["address"].as_str().expect("an address").to_owned();
         let logins = told["logins"].as_array().expect("logins").clone();
-        Self { child, address, logins, client: Client::new() }
+        let tries = told["things_to_try"].as_array().expect("things to try").clone();
+        Self { child, address, logins, tries, client: Client::new() }
     }
 
     async fn sign_in(&self, login: &Value, password: &str) -> reqwest::Response {
@@ -75,6 +77,20 @@ impl Demo {
 
     fn login(&self, user: &str) -> &Value {
         self.logins.iter().find(|one| one["user"] == user).expect("the login")
+    }
+
+    /// A page is there for whom it names; the program understands a command as it is printed.
+    async fn try_printed(&self, one: &Value) {
+        let what = one["what"].as_str().expect("a text");
+        if let Some(user) = one["user"].as_str() {
+            let token = self.token(self.login(user)).await;
+            let path = what.strip_prefix(&self.address).expect("an address of the console");
+            assert_eq!(self.get(&token, path).await.status(), StatusCode::OK, "{what}");
+        } else {
+            let line = format!("{what} --help");
+            let output = Command::new("sh").args(["-c", &line]).output().await.expect("a shell");
+            assert_eq!(output.status.code(), Some(0), "{what}: {output:?}");
+        }
     }
 
     async fn end(mut self) {
@@ -130,6 +146,10 @@ async fn slow_each_printed_login_sees_its_four_months_and_nobody_elses() {
         }
         let wrong = demo.sign_in(login, "not-the-password").await;
         assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED, "{role}");
+    }
+    assert_eq!(demo.tries.len(), 5);
+    for one in &demo.tries {
+        demo.try_printed(one).await;
     }
     demo.end().await;
 }
