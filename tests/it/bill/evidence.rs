@@ -313,7 +313,7 @@ const CHANGED: &[(&str, &str, &str)] = &[
     ),
     (
         "UPDATE usage_record SET quantity = '14' WHERE revision = 1 AND resource = 'vm1'",
-        LESS,
+        LESS_LATE,
         "line",
     ),
     (

