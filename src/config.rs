@@ -89,6 +89,8 @@ pub struct BillingConfig {
     pub close_after_days: u16,
     /// Seconds between two rounds of collecting while serving.
     pub collect_every_seconds: u32,
+    /// Seconds between two looks at what exists now, for live figures, while serving.
+    pub observe_every_seconds: u32,
     /// Seconds between two rounds of the catalogue sync while serving.
     pub catalog_every_seconds: u32,
     /// Days of usage that every collection reads again.
@@ -100,6 +102,7 @@ impl Default for BillingConfig {
         Self {
             close_after_days: 3,
             collect_every_seconds: 900,
+            observe_every_seconds: 60,
             catalog_every_seconds: 3600,
             reread_days: 7,
         }

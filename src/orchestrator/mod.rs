@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::collect::observation::{Observation, ResourceKind};
 use crate::collect::record::{Attributes, UsageRecord};
 use crate::ids::{OwnerRef, SourceName};
 use crate::period::Span;
@@ -61,6 +62,11 @@ pub type Answer<T> = Result<T, OrchestratorError>;
 pub struct Capabilities {
     /// Usage comes in whole windows that the orchestrator closes.
     pub windowed_usage: bool,
+    /// Resources can be listed with their states; provisional figures follow from them.
+    pub observations: bool,
+    /// Usage of resources is made of observations alone; windows, where there are any, hold what
+    /// cannot be observed (traffic and other telemetry), never hours of a resource.
+    pub derived_usage: bool,
     /// A session of the orchestrator's own web console can be checked.
     pub console_session: bool,
     /// A request signed by the user's own key can be passed on to identify the user.
@@ -108,6 +114,47 @@ pub struct ParsedRecord {
     /// Fields that name the resource under another form; used to match records that lost their id.
     pub disguise: Option<String>,
     pub outcome: Result<UsageRecord, RejectedRecord>,
+}
+
+/// What to observe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObservationAsk {
+    /// Now, unix seconds: the instant that listings are stamped with.
+    pub now: i64,
+    /// Histories and changes are read from this instant on; `None` reads all there is.
+    pub since: Option<i64>,
+}
+
+/// A round of listings and histories, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawObservations {
+    /// Unix seconds before the first call: what the listings show held at this instant or later.
+    pub seen_at: i64,
+    pub pages: Vec<RawPage>,
+    /// Kinds listed to the end without a failure: what is missing there no longer exists. A kind
+    /// that failed, or that a broken part of the orchestrator cut short, is not named.
+    pub complete: Vec<ResourceKind>,
+    /// What this orchestrator does not run or does not show, one line each, for `doctor`.
+    pub skipped: Vec<String>,
+}
+
+/// One observation found in a page or event, or why it cannot be one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsedObservation {
+    /// Position on its page of what it was read from; several observations may share it.
+    pub index: usize,
+    pub outcome: Result<Observation, RejectedRecord>,
+}
+
+/// An event as it was received, from a bus or a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsedEvent {
+    /// Names the event however often it is delivered.
+    pub id: String,
+    /// The orchestrator's own name of what happened, for metrics.
+    pub name: String,
+    /// Empty for events that say nothing about usage.
+    pub observations: Vec<ParsedObservation>,
 }
 
 /// A record that cannot be understood: kept, and held for the owner if one is known.
@@ -254,6 +301,31 @@ pub trait Orchestrator: Send + Sync {
     fn raw_record(&self, page: &RawPage, index: usize) -> Option<String> {
         let _ = (page, index);
         None
+    }
+    /// All that exists now and what changed since: complete listings and exact histories.
+    /// Only where `capabilities().observations`.
+    fn fetch_observations(&self, ask: ObservationAsk) -> BoxFuture<'_, Answer<RawObservations>> {
+        let request = "observations".to_owned();
+        let source_name = self.source().0.clone();
+        let detail = format!("it cannot be observed (asked at {})", ask.now);
+        Box::pin(async move { Err(OrchestratorError::Refused { source_name, request, detail }) })
+    }
+    /// Reads the observations of one page that was fetched at `seen_at`. Pure.
+    fn parse_observations(&self, page: &RawPage, seen_at: i64) -> Answer<Vec<ParsedObservation>> {
+        let _ = seen_at;
+        Err(OrchestratorError::Malformed {
+            source_name: self.source().0.clone(),
+            request: page.request.clone(),
+            detail: "this orchestrator gives no observations".to_owned(),
+        })
+    }
+    /// Reads one event of the orchestrator's bus or webhook. Pure.
+    fn parse_event(&self, body: &[u8]) -> Answer<ParsedEvent> {
+        Err(OrchestratorError::Malformed {
+            source_name: self.source().0.clone(),
+            request: "event".to_owned(),
+            detail: format!("this orchestrator sends no events ({} bytes)", body.len()),
+        })
     }
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>>;
     fn fetch_owners(&self) -> BoxFuture<'_, Answer<Vec<OwnerInfo>>>;

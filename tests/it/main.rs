@@ -7,6 +7,7 @@ mod collect;
 mod customer;
 mod demo;
 mod lab;
+mod observe;
 mod ops;
 mod present;
 mod rate;

@@ -42,6 +42,8 @@ impl Orchestrator for CloudStack {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             windowed_usage: true,
+            observations: false,
+            derived_usage: false,
             console_session: true,
             signed_request: true,
             password: true,

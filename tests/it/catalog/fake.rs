@@ -45,6 +45,8 @@ impl Orchestrator for Fake {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             windowed_usage: true,
+            observations: false,
+            derived_usage: false,
             console_session: false,
             signed_request: false,
             password: false,

@@ -156,6 +156,8 @@ impl Orchestrator for Cloud {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             windowed_usage: true,
+            observations: false,
+            derived_usage: false,
             console_session: true,
             signed_request: true,
             password: true,

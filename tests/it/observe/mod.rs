@@ -1,0 +1,6 @@
+//! Observations: intervals to the second from events, listings, or both, and usage of them.
+
+mod derived;
+mod intervals;
+mod life;
+mod world;
