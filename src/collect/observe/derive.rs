@@ -341,7 +341,8 @@ impl Made {
     }
 }
 
-fn stored(counted: Counted, now: i64) -> (StoredRecord, Attributes) {
+/// A first revision of what was counted.
+pub(super) fn stored(counted: Counted, now: i64) -> (StoredRecord, Attributes) {
     let Counted { record, evidence, evidence_index } = counted;
     let stored = StoredRecord {
         kind: record.kind,
@@ -427,7 +428,8 @@ fn finding(change: Change, now: i64) -> NewFinding {
     }
 }
 
-fn day_of(at: i64) -> i64 {
+/// The beginning of an instant's UTC day.
+pub(super) fn day_of(at: i64) -> i64 {
     at.div_euclid(DAY_SECONDS) * DAY_SECONDS
 }
 

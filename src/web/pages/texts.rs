@@ -77,6 +77,9 @@ texts! {
         "Alle Nutzung dieses Monats ist eingesammelt.",
         "Tout l’usage de ce mois est collecté.";
     COMPLETE_UNTIL: "Usage collected until", "Nutzung eingesammelt bis", "Usage collecté jusqu’au";
+    PROVISIONAL: "Later figures are provisional, of what was seen until",
+        "Spätere Zahlen sind vorläufig, nach dem Stand von",
+        "Les chiffres suivants sont provisoires, selon l’état au";
     PARTIAL: "You see the usage of your own account and projects, not the whole customer's.",
         "Sie sehen die Nutzung Ihres Kontos und Ihrer Projekte, nicht die des ganzen Kunden.",
         "Vous voyez l’usage de votre compte et de vos projets, pas celui de tout le client.";

@@ -3,4 +3,5 @@
 mod derived;
 mod intervals;
 mod life;
+mod live;
 mod world;

@@ -119,6 +119,18 @@ impl Orchestrator for Source {
     }
 }
 
+impl Source {
+    /// A source that lists every kind to its end, and shows nothing yet.
+    pub fn named(name: &str) -> Self {
+        let shown = Shown { complete: ResourceKind::ALL.into(), ..Shown::default() };
+        Self { name: SourceName(name.to_owned()), shown: Mutex::new(shown) }
+    }
+
+    pub fn show(&self, told: Vec<Observation>) {
+        self.shown.lock().expect("lock").told = told;
+    }
+}
+
 /// An app on a test's database with one source `os1`, and what moves its time.
 pub struct World {
     pub app: App,
@@ -130,9 +142,7 @@ impl World {
     pub fn new(db: Db, at: &str) -> Self {
         let text = "[database]\naddress = \"sqlite:unused\"\n";
         let clock = Arc::new(ManualClock::at(instant(at)));
-        let name = SourceName("os1".to_owned());
-        let shown = Shown { complete: ResourceKind::ALL.into(), ..Shown::default() };
-        let source = Arc::new(Source { name, shown: Mutex::new(shown) });
+        let source = Arc::new(Source::named("os1"));
         let app = App {
             config: Arc::new(Config::parse(text, "test").expect("configuration")),
             db,
@@ -144,7 +154,7 @@ impl World {
     }
 
     pub fn show(&self, told: Vec<Observation>) {
-        self.source.shown.lock().expect("lock").told = told;
+        self.source.show(told);
     }
 
     /// Collects at an instant, as the daemon's rounds do.
