@@ -3,6 +3,7 @@
 //! Nothing outside the adapters, `demo/` and `app.rs` knows which orchestrator answers.
 
 pub mod cloudstack;
+pub mod openstack;
 
 use std::time::Duration;
 
@@ -71,8 +72,12 @@ pub struct Capabilities {
     pub console_session: bool,
     /// A request signed by the user's own key can be passed on to identify the user.
     pub signed_request: bool,
+    /// A token that the orchestrator gave its user can be checked.
+    pub token: bool,
     /// Name and password can be passed on, as the sign-in page does.
     pub password: bool,
+    /// A sign-in by password may name the project that it is for.
+    pub projects: bool,
     /// A second factor can be asked for.
     pub second_factor: bool,
 }
@@ -256,6 +261,53 @@ pub struct Identity {
     pub rank: Rank,
     /// Owners (account and projects) whose usage the user may see.
     pub owners: Vec<String>,
+    /// End of the login at the orchestrator, unix seconds, where it has one: nothing that is made
+    /// of it lasts longer.
+    #[serde(default)]
+    pub expires_at: Option<i64>,
+    /// The calls of Billow that the credential is limited to; `None`: it is not limited.
+    #[serde(default)]
+    pub rules: Option<Vec<CallRule>>,
+}
+
+/// A call that a limited credential may make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRule {
+    /// In capitals.
+    pub method: String,
+    /// A path in which `*` and `{name}` stand for one part, and `**` for any number of parts.
+    pub path: String,
+}
+
+impl CallRule {
+    /// Whether a call is one of those that the rule allows.
+    pub fn allows(&self, method: &str, path: &str) -> bool {
+        let parts = |path: &str| -> Vec<String> {
+            path.trim_matches('/').split('/').map(str::to_owned).collect()
+        };
+        self.method == method && matches(&parts(&self.path), &parts(path))
+    }
+}
+
+/// Whether a path fits a pattern: for each part of the pattern, which beginnings of the path fit
+/// what stands before it.
+fn matches(pattern: &[String], path: &[String]) -> bool {
+    let mut fits = vec![false; path.len() + 1];
+    fits[0] = true;
+    for part in pattern {
+        let before = std::mem::replace(&mut fits, vec![false; path.len() + 1]);
+        let any = part == "*" || (part.starts_with('{') && part.ends_with('}'));
+        let mut reached = false;
+        for end in 0..=path.len() {
+            reached |= before[end];
+            fits[end] = if part == "**" {
+                reached
+            } else {
+                end > 0 && before[end - 1] && (any || *part == path[end - 1])
+            };
+        }
+    }
+    fits[path.len()]
 }
 
 /// How a caller proves who they are.
@@ -265,8 +317,17 @@ pub enum Credential {
     ConsoleSession { session: String, key: String },
     /// A complete signed request of the user's own key, to be passed on once.
     SignedRequest { query: String },
-    /// Name, password and domain path from the sign-in page; second factor where asked.
-    Password { name: String, password: String, domain: String, second_factor: Option<String> },
+    /// A token that the orchestrator gave its user.
+    Token { token: String },
+    /// Name, password, domain path and project from the sign-in page, a project only where
+    /// `capabilities().projects`; second factor where asked.
+    Password {
+        name: String,
+        password: String,
+        domain: String,
+        project: Option<String>,
+        second_factor: Option<String>,
+    },
 }
 
 /// What came of a sign-in.

@@ -46,7 +46,9 @@ impl Orchestrator for CloudStack {
             derived_usage: false,
             console_session: true,
             signed_request: true,
+            token: false,
             password: true,
+            projects: false,
             second_factor: true,
         }
     }

@@ -49,7 +49,9 @@ impl Orchestrator for Fake {
             derived_usage: false,
             console_session: false,
             signed_request: false,
+            token: false,
             password: false,
+            projects: false,
             second_factor: false,
         }
     }

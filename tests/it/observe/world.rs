@@ -54,6 +54,8 @@ impl Orchestrator for Source {
             derived_usage: true,
             console_session: false,
             signed_request: false,
+            token: false,
+            projects: false,
             password: false,
             second_factor: false,
         }
