@@ -58,6 +58,8 @@ pub mod attribute {
     pub const IOPS: &str = "iops";
     pub const GPU_COUNT: &str = "gpu_count";
     pub const GPU_MODEL: &str = "gpu_model";
+    /// `shared` or `dedicated`: whether a machine's CPUs are its own.
+    pub const CPU_POLICY: &str = "cpu_policy";
     pub const MACHINE: &str = "machine";
     pub const NETWORK: &str = "network";
     pub const HYPERVISOR: &str = "hypervisor";

@@ -8,6 +8,7 @@ mod customer;
 mod demo;
 mod lab;
 mod observe;
+mod openstack;
 mod ops;
 mod present;
 mod rate;
