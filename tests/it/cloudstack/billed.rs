@@ -149,7 +149,7 @@ impl Provider {
             "[database]\naddress = \"sqlite:unused\"\n[[source]]\nname = \"cs1\"\n\
              kind = \"cloudstack\"\nendpoint = \"{}\"\napi_key = \"EXAMPLE\"\n\
              secret_file = \"unused\"\ncollect_from = \"{collect_from}\"\n",
-            server.endpoint
+            server.endpoint()
         );
         let config = Config::parse(&text, "test").expect("configuration");
         let clock = Arc::new(ManualClock::at("2026-11-17T12:00:00Z".parse().expect("now")));
