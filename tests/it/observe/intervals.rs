@@ -139,7 +139,8 @@ fn take_in(coming: impl Iterator<Item = Observed>) -> Vec<Observed> {
     let (mut stored, mut rounds): (Vec<Observed>, Vec<Look>) = (Vec::new(), Vec::new());
     for one in coming {
         let found = news(&stored, &rounds, std::slice::from_ref(&one));
-        let again = news(&[stored.clone(), found.fresh.clone()].concat(), &rounds, &[one.clone()]);
+        let again = [stored.clone(), found.fresh.clone()].concat();
+        let again = news(&again, &rounds, std::slice::from_ref(&one));
         assert!(again.fresh.is_empty(), "the same again is not new");
         stored.extend(found.fresh);
         if !is_event(&one) {
