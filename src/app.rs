@@ -11,6 +11,7 @@ use crate::config::{Config, SourceConfig, SourceKind};
 use crate::ids::SourceName;
 use crate::orchestrator::Orchestrator;
 use crate::orchestrator::cloudstack::CloudStack;
+use crate::orchestrator::openstack::OpenStack;
 use crate::store::{Db, StoreError, Tx, knowledge};
 
 /// The machine's clock as the business clock.
@@ -81,6 +82,7 @@ impl App {
 fn build_orchestrator(source: &SourceConfig) -> anyhow::Result<Arc<dyn Orchestrator>> {
     match source.kind {
         SourceKind::Cloudstack => Ok(Arc::new(CloudStack::new(source)?)),
+        SourceKind::Openstack => Ok(Arc::new(OpenStack::new(source)?)),
     }
 }
 

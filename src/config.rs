@@ -1,9 +1,12 @@
 //! The configuration: one TOML file, secrets from the environment or files of their own.
 
+mod source;
+
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
 use serde::Deserialize;
+
+pub use source::{Interface, PortPolicy, SourceConfig, SourceKind};
 
 /// Everything the operator sets. Unknown keys are refused with their place in the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -89,6 +92,8 @@ pub struct BillingConfig {
     pub close_after_days: u16,
     /// Seconds between two rounds of collecting while serving.
     pub collect_every_seconds: u32,
+    /// Seconds between two looks at what exists now, for live figures, while serving.
+    pub observe_every_seconds: u32,
     /// Seconds between two rounds of the catalogue sync while serving.
     pub catalog_every_seconds: u32,
     /// Days of usage that every collection reads again.
@@ -100,6 +105,7 @@ impl Default for BillingConfig {
         Self {
             close_after_days: 3,
             collect_every_seconds: 900,
+            observe_every_seconds: 60,
             catalog_every_seconds: 3600,
             reread_days: 7,
         }
@@ -125,59 +131,6 @@ impl Default for OwnersConfig {
 pub enum AutoOwners {
     Account,
     Manual,
-}
-
-/// Which adapter a source needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SourceKind {
-    Cloudstack,
-}
-
-/// An orchestrator to collect from.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourceConfig {
-    /// The name under which its records are kept; never changed later.
-    pub name: String,
-    pub kind: SourceKind,
-    /// The API's address.
-    pub endpoint: String,
-    /// Key, or the environment variable that holds it.
-    pub api_key: Option<String>,
-    pub api_key_env: Option<String>,
-    /// The secret comes from the environment or a file only.
-    pub secret_env: Option<String>,
-    pub secret_file: Option<PathBuf>,
-    /// Seconds that one call may take.
-    #[serde(default = "default_timeout")]
-    pub timeout_seconds: u64,
-    /// First instant to collect when nothing was collected yet; RFC 3339 or `YYYY-MM-DD`.
-    pub collect_from: Option<String>,
-}
-
-fn default_timeout() -> u64 {
-    60
-}
-
-impl SourceConfig {
-    /// The API key from the environment or the configuration.
-    pub fn key(&self) -> anyhow::Result<String> {
-        match (&self.api_key_env, &self.api_key) {
-            (Some(name), _) => from_environment(&self.name, "api_key_env", name),
-            (None, Some(key)) => Ok(key.clone()),
-            (None, None) => anyhow::bail!("source {}: set api_key or api_key_env", self.name),
-        }
-    }
-
-    /// The secret from the environment or a file.
-    pub fn secret(&self) -> anyhow::Result<SecretString> {
-        match (&self.secret_env, &self.secret_file) {
-            (Some(name), _) => Ok(from_environment(&self.name, "secret_env", name)?.into()),
-            (None, Some(path)) => Ok(first_line(path)?.into()),
-            (None, None) => anyhow::bail!("source {}: set secret_env or secret_file", self.name),
-        }
-    }
 }
 
 /// Fonts and the like for documents.
@@ -274,21 +227,7 @@ impl Config {
             if !names.insert(name) {
                 problems.push(format!("[[source]] name: {name:?} is used twice"));
             }
-            let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            if name.is_empty() || !name.chars().all(fits) {
-                problems
-                    .push(format!("[[source]] name: {name:?}: use letters, digits, - and _ only"));
-            }
-            let scheme =
-                source.endpoint.starts_with("http://") || source.endpoint.starts_with("https://");
-            if !scheme {
-                problems.push(format!("source {name}: endpoint is no http or https address"));
-            }
-            for result in [source.key().map(drop), source.secret().map(drop)] {
-                if let Err(error) = result {
-                    problems.push(format!("{error:#}"));
-                }
-            }
+            problems.extend(source.problems());
         }
     }
 }

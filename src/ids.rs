@@ -37,6 +37,12 @@ impl<'a> IdMaker<'a> {
     }
 }
 
+/// The seconds in a UUID of version 7.
+pub fn made_at(id: &str) -> Option<i64> {
+    let (seconds, _) = uuid::Uuid::parse_str(id).ok()?.get_timestamp()?.to_unix();
+    i64::try_from(seconds).ok()
+}
+
 /// Declares an id type that wraps text and is stored, shown and compared as that text.
 #[macro_export]
 macro_rules! text_id {
@@ -58,6 +64,14 @@ macro_rules! text_id {
             /// The id's text.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// When it was made, unix seconds of the business clock; `None` for an id that
+            /// [`IdMaker`] did not make.
+            ///
+            /// [`IdMaker`]: $crate::ids::IdMaker
+            pub fn made_at(&self) -> Option<i64> {
+                $crate::ids::made_at(&self.0)
             }
         }
 

@@ -1,6 +1,6 @@
 //! The usage records behind the parts of a line, as they were known when the document was made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::document::{ChargePart, InvoiceDocument, Line};
 use super::facts::Histories;
@@ -24,13 +24,18 @@ pub(super) async fn load_behind(
     parts: &[ChargePart],
     limit: usize,
 ) -> Result<Vec<StoredRecord>, StoreError> {
+    let credited = match &document.corrects {
+        Some(of) => store::load_invoice(conn, &Scope::Provider, of.id.as_str()).await?,
+        None => None,
+    };
+    let known = knowledge_of(document, credited.as_ref().map(|(invoice, _)| invoice));
     let mut by_owner: BTreeMap<OwnerRef, Vec<StoredRecord>> = BTreeMap::new();
     let mut pools: Option<Pools> = None;
     let mut behind: Vec<StoredRecord> = Vec::new();
     for part in parts.iter().filter(|part| part.record_count > 0) {
         if part.meter.is_empty() {
             if pools.is_none() {
-                pools = Some(load_pools(conn, document, line).await?);
+                pools = Some(load_pools(conn, document, line, &known).await?);
             }
             behind.extend(pools.iter().flat_map(|pools| pools.of(part)).cloned());
         } else {
@@ -39,8 +44,12 @@ pub(super) async fn load_behind(
             let last: RecordKey = at.json(&part.record_last)?;
             if !by_owner.contains_key(&part.owner) {
                 let span = hull(document, parts.iter().filter(|one| one.owner == part.owner))?;
-                let found = load_records(conn, &part.owner, span, document.known_at).await?;
-                by_owner.insert(part.owner.clone(), found);
+                let mut found: BTreeMap<RecordKey, StoredRecord> = BTreeMap::new();
+                for known_at in &known {
+                    let records = load_records(conn, &part.owner, span, *known_at).await?;
+                    found.extend(records.into_iter().map(|record| (record.key.clone(), record)));
+                }
+                by_owner.insert(part.owner.clone(), found.into_values().collect());
             }
             let records = by_owner.get(&part.owner).into_iter().flatten();
             let records = records.filter(|record| {
@@ -73,6 +82,16 @@ fn hull<'a>(
     Ok(span)
 }
 
+/// The instants whose knowledge is behind a document. A credit note is explained by what was
+/// billed; one that a run made, by what is known since too.
+fn knowledge_of(document: &InvoiceDocument, credited: Option<&InvoiceDocument>) -> Vec<i64> {
+    match credited {
+        None => vec![document.known_at],
+        Some(invoice) if document.automatic => vec![invoice.known_at, document.known_at],
+        Some(invoice) => vec![invoice.known_at],
+    }
+}
+
 /// Whether a record's meter made a part's: stopped time is made from allocated time.
 fn fits(part: &ChargePart, meter: &str) -> bool {
     part.meter == meter || (part.meter == VM_STOPPED && meter == VM_ALLOCATED)
@@ -95,32 +114,31 @@ async fn load_pools(
     conn: &mut Conn,
     document: &InvoiceDocument,
     line: &Line,
+    known: &[i64],
 ) -> Result<Pools, StoreError> {
-    let mut pools = Pools { by_place: BTreeMap::new() };
-    let known_at = document.known_at;
-    let agreements = load_customer_agreements(conn, &document.customer_id, known_at).await?;
-    let agreement = agreements.iter().find(|one| one.id == document.agreement_id);
-    let Some(agreement) = agreement else { return Ok(pools) };
     let corrected = match line.corrects.as_ref().or(document.corrects.as_ref()) {
         Some(of) => store::load_invoice(conn, &Scope::Provider, of.id.as_str()).await?,
         None => None,
     };
     let period = corrected.map_or(document.period, |(invoice, _)| invoice.period);
-    let request = MonthRequest { agreement, period, known_at, prices_known_at: known_at };
-    let gathered = gather(conn, &request, &mut Histories::default()).await?;
-    let mut found: BTreeMap<(OwnerRef, String), BTreeSet<usize>> = BTreeMap::new();
-    for charge in gathered.rating.charges.iter().filter(|charge| charge.resource.is_none()) {
-        let price = &gathered.versions[charge.version].prices[charge.price];
-        if Some(&price.code) == line.price_code.as_ref() {
-            let (owner, resource, _) = key_of(charge, &gathered.records);
-            found.entry((owner, resource)).or_default().extend(records_of(charge));
+    let mut found: BTreeMap<(OwnerRef, String), BTreeMap<RecordKey, StoredRecord>> =
+        BTreeMap::new();
+    for known_at in known.iter().copied() {
+        let agreements = load_customer_agreements(conn, &document.customer_id, known_at).await?;
+        let agreement = agreements.iter().find(|one| one.id == document.agreement_id);
+        let Some(agreement) = agreement else { continue };
+        let request = MonthRequest { agreement, period, known_at, prices_known_at: known_at };
+        let gathered = gather(conn, &request, &mut Histories::default()).await?;
+        for charge in gathered.rating.charges.iter().filter(|charge| charge.resource.is_none()) {
+            let price = &gathered.versions[charge.version].prices[charge.price];
+            if Some(&price.code) == line.price_code.as_ref() {
+                let (owner, resource, _) = key_of(charge, &gathered.records);
+                let records = records_of(charge).map(|position| gathered.records[position].clone());
+                let place = found.entry((owner, resource)).or_default();
+                place.extend(records.map(|record| (record.key.clone(), record)));
+            }
         }
     }
-    for (place, positions) in found {
-        let mut records: Vec<StoredRecord> =
-            positions.into_iter().map(|position| gathered.records[position].clone()).collect();
-        records.sort_by(|a, b| a.key.cmp(&b.key));
-        pools.by_place.insert(place, records);
-    }
-    Ok(pools)
+    let sorted = |(place, records): (_, BTreeMap<_, _>)| (place, records.into_values().collect());
+    Ok(Pools { by_place: found.into_iter().map(sorted).collect() })
 }

@@ -13,7 +13,7 @@ use crate::period::Span;
 use crate::rate::PoolKey;
 
 /// Where differences are formed.
-type Key = (Option<PoolKey>, Span, TaxRate);
+pub(super) type Key = (Option<PoolKey>, Span, TaxRate);
 
 /// A decrease, on one line of one issued document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,8 @@ struct Billed<'a> {
     left: i64,
 }
 
-fn key_of(line: &Line) -> Key {
+/// Where a line's differences are formed.
+pub(super) fn key_of(line: &Line) -> Key {
     (line.pool.clone(), line.service_span, line.tax.clone())
 }
 

@@ -70,7 +70,8 @@ pub fn credit(
     let mut parts = Vec::new();
     for (line, minor) in wanted {
         let own = u32::try_from(lines.len() + 1).unwrap_or(u32::MAX);
-        lines.push(credited_line(invoice, line, minor, own));
+        let credited = credited_again(invoice, line, minor, own);
+        lines.push(credited.unwrap_or_else(|| panic!("line {line} was found before")));
         parts.extend(credited_parts(creditable.parts, line, minor, own));
     }
     let taxes = credited_taxes(creditable, &lines)?;
@@ -168,12 +169,20 @@ fn wanted(
     Ok(wanted)
 }
 
-fn credited_line(invoice: &InvoiceDocument, number: u32, minor: i64, own: u32) -> Line {
-    let original = invoice
-        .lines
-        .iter()
-        .find(|line| line.number == number)
-        .unwrap_or_else(|| panic!("line {number} was found before"));
+/// The line of a credit note that takes `minor` of an invoice's line, made again; `None` when the
+/// invoice has no such line.
+pub(crate) fn credited_again(
+    invoice: &InvoiceDocument,
+    number: u32,
+    minor: i64,
+    own: u32,
+) -> Option<Line> {
+    let original = invoice.lines.iter().find(|line| line.number == number)?;
+    Some(credited_line(invoice, original, minor, own))
+}
+
+fn credited_line(invoice: &InvoiceDocument, original: &Line, minor: i64, own: u32) -> Line {
+    let number = original.number;
     let whole = minor == original.net_minor;
     let amount = Money { minor, currency: invoice.currency }.to_exact();
     let detail = match &original.detail {

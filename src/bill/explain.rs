@@ -10,6 +10,7 @@ use super::document::{ChargePart, InvoiceDocument, Line};
 use super::store;
 use crate::catalog::store::load_version;
 use crate::collect::import::row_on_page;
+use crate::collect::observe::excerpt::element;
 use crate::collect::record::{Attributes, RecordKey, StoredRecord};
 use crate::collect::store::{EvidencePage, load_attribute_sets, load_evidence};
 use crate::money::Money;
@@ -147,13 +148,16 @@ async fn explain(
     Ok(explained)
 }
 
-/// The words of one record on a page of evidence: by the adapter that brought the page, or, of an
-/// import, the row.
+/// The words of one record on a page of evidence: what was kept of an observation, by the adapter
+/// that brought the page, or, of an import, the row.
 pub(super) fn raw_record(
     orchestrators: &[Arc<dyn Orchestrator>],
     page: &EvidencePage,
     index: i64,
 ) -> Option<String> {
+    if let Some(words) = element(&page.body, index) {
+        return Some(words);
+    }
     let index = usize::try_from(index).ok()?;
     let raw = raw_page(page);
     match orchestrators.iter().find(|one| one.source().0 == page.source) {

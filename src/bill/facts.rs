@@ -21,9 +21,16 @@ pub struct Histories {
     sources: BTreeMap<SourceName, (CatalogHistory, OwnerHistory)>,
     /// Instants at which any item of a source changes, ascending: facts hold between them.
     changes: BTreeMap<SourceName, Vec<i64>>,
+    /// Attribute sets of usage that is not stored, by id.
+    live: BTreeMap<i64, Attributes>,
 }
 
 impl Histories {
+    /// Adds attribute sets of usage that is not stored.
+    pub fn add_live(&mut self, sets: BTreeMap<i64, Attributes>) {
+        self.live.extend(sets);
+    }
+
     /// Loads the histories of the sources that records name, as known at an instant.
     pub async fn load(
         &mut self,
@@ -57,7 +64,8 @@ pub async fn load_facts(
 ) -> Result<Vec<Arc<Facts>>, StoreError> {
     let ids: BTreeSet<i64> = records.iter().map(|record| record.attribute_set).collect();
     let ids: Vec<i64> = ids.into_iter().collect();
-    let sets = load_attribute_sets(conn, &ids).await?;
+    let mut sets = load_attribute_sets(conn, &ids).await?;
+    sets.extend(histories.live.iter().map(|(id, attributes)| (*id, attributes.clone())));
     let mut known: HashMap<(&crate::ids::OwnerRef, &str, i64, usize), Arc<Facts>> = HashMap::new();
     let mut facts = Vec::with_capacity(records.len());
     for record in records {

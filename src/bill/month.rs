@@ -57,6 +57,8 @@ pub struct Month {
     pub versions: Vec<BookVersion>,
     /// Usage is complete up to this instant (the least of the sources' watermarks).
     pub complete_until: i64,
+    /// The time whose figures are made of what was seen so far, and not stored.
+    pub provisional: Option<Span>,
 }
 
 impl Month {
@@ -72,9 +74,21 @@ impl Month {
     }
 }
 
-/// Rates a month.
+/// Rates a month, of stored usage alone.
 pub async fn load_month(conn: &mut Conn, request: MonthRequest<'_>) -> Result<Month, StoreError> {
     let gathered = gather(conn, &request, &mut Histories::default()).await?;
+    let id = InvoiceId("draft".to_owned());
+    finish(&request, gathered, id, Vec::new())
+}
+
+/// Rates a month with what was seen since the last stored usage. Once its usage is complete it is
+/// what [`load_month`] gives.
+pub async fn load_month_so_far(
+    conn: &mut Conn,
+    request: MonthRequest<'_>,
+    now: i64,
+) -> Result<Month, StoreError> {
+    let gathered = gather_until(conn, &request, &mut Histories::default(), Some(now)).await?;
     let id = InvoiceId("draft".to_owned());
     finish(&request, gathered, id, Vec::new())
 }
@@ -92,6 +106,7 @@ pub(crate) struct Gathered {
     pub rating: Rating,
     pub holds: Vec<Finding>,
     pub complete_until: i64,
+    pub provisional: Option<Span>,
 }
 
 /// Reads and rates a month; histories are kept for the next customer.
@@ -99,6 +114,16 @@ pub(crate) async fn gather(
     conn: &mut Conn,
     request: &MonthRequest<'_>,
     histories: &mut Histories,
+) -> Result<Gathered, StoreError> {
+    gather_until(conn, request, histories, None).await
+}
+
+/// The same; with `now` what was seen since the last stored usage counts too.
+async fn gather_until(
+    conn: &mut Conn,
+    request: &MonthRequest<'_>,
+    histories: &mut Histories,
+    now: Option<i64>,
 ) -> Result<Gathered, StoreError> {
     let agreement = request.agreement;
     let period = request.period;
@@ -117,11 +142,13 @@ pub(crate) async fn gather(
         holds.extend(load_holds(conn, mapping, span, request.known_at).await?);
     }
     let boundaries = boundaries_of(&versions, &seller, &cycle, &mappings, span);
-    let mut metering = Metering { conn, histories, span, known_at: request.known_at };
+    let known_at = request.known_at;
+    let mut metering = Metering { conn, histories, span, known_at, now, provisional: None };
     let mut used = metering.of(&customer.id, &mappings, &boundaries).await?;
     if versions.iter().flat_map(|v| &v.prices).any(|p| p.tier_scope == TierScope::SellerPool) {
         metering.add_pool(&mut used, agreement, &boundaries).await?;
     }
+    let provisional = metering.provisional;
     let Used { records, metered } = used;
     let rating = rate(&RatingInput {
         period: Period { label: period.label, span },
@@ -143,6 +170,7 @@ pub(crate) async fn gather(
         rating,
         holds,
         complete_until,
+        provisional,
     })
 }
 
@@ -153,7 +181,7 @@ pub(super) fn finish(
     id: InvoiceId,
     corrections: Vec<Correction>,
 ) -> Result<Month, StoreError> {
-    let complete_until = gathered.complete_until;
+    let (complete_until, provisional) = (gathered.complete_until, gathered.provisional);
     let Gathered { seller, customer, cycle, records, versions, rating, mut holds, .. } = gathered;
     let input = |charges, corrections| DraftInput {
         id: id.clone(),
@@ -188,6 +216,7 @@ pub(super) fn finish(
         decisions: rating.decisions,
         versions,
         complete_until,
+        provisional,
     })
 }
 

@@ -650,12 +650,24 @@ pub struct ChainRow {
     pub net_minor: i64,
     pub tax_minor: i64,
     pub gross_minor: i64,
+    pub kind: String,
+    pub customer: String,
+    pub customer_name: String,
+    pub agreement: String,
+    pub period: String,
+    pub corrects: Option<String>,
+    pub issue_date: String,
+    pub due_date: String,
+    pub currency: String,
+    pub issued_at: i64,
 }
 
 /// All issued rows in the order of their chains.
 pub async fn load_chain(conn: &mut Conn) -> Result<Vec<ChainRow>, StoreError> {
     let sql = "SELECT seller_id, id, number, series, year, sequence, document, content_hash, \
-               charges_hash, previous_chain_hash, chain_hash, net_minor, tax_minor, gross_minor \
+               charges_hash, previous_chain_hash, chain_hash, net_minor, tax_minor, gross_minor, \
+               kind, customer_id, customer_name, agreement_id, period, corrects_id, issue_date, \
+               due_date, currency, issued_at \
                FROM invoice ORDER BY seller_id, series, year, sequence";
     let rows = conn.fetch_all(sql).await?;
     rows.iter()
@@ -675,6 +687,16 @@ pub async fn load_chain(conn: &mut Conn) -> Result<Vec<ChainRow>, StoreError> {
                 net_minor: row.try_get(11)?,
                 tax_minor: row.try_get(12)?,
                 gross_minor: row.try_get(13)?,
+                kind: row.try_get(14)?,
+                customer: row.try_get(15)?,
+                customer_name: row.try_get(16)?,
+                agreement: row.try_get(17)?,
+                period: row.try_get(18)?,
+                corrects: row.try_get(19)?,
+                issue_date: row.try_get(20)?,
+                due_date: row.try_get(21)?,
+                currency: row.try_get(22)?,
+                issued_at: row.try_get(23)?,
             })
         })
         .collect()

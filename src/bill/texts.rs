@@ -6,10 +6,21 @@ use crate::meter::Category;
 use crate::rate::{Charge, ChargeKind};
 
 /// Names of built-in meters: code, English, German, French.
-const METERS: [(&str, [&str; 3]); 26] = [
+const METERS: [(&str, [&str; 3]); 33] = [
     ("vm_running", ["Running machine", "Laufende Maschine", "Machine en marche"]),
     ("vm_allocated", ["Allocated machine", "Zugeteilte Maschine", "Machine allouée"]),
     ("vm_stopped", ["Stopped machine", "Gestoppte Maschine", "Machine arrêtée"]),
+    ("vm_paused", ["Paused machine", "Pausierte Maschine", "Machine en pause"]),
+    ("vm_suspended", ["Suspended machine", "Angehaltene Maschine", "Machine suspendue"]),
+    ("vm_shelved", ["Shelved machine", "Eingelagerte Maschine", "Machine mise de côté"]),
+    (
+        "vm_shelved_offloaded",
+        [
+            "Shelved machine, off its host",
+            "Eingelagerte Maschine ohne Host",
+            "Machine mise de côté, hors hôte",
+        ],
+    ),
     ("ip_address", ["Public IP address", "Öffentliche IP-Adresse", "Adresse IP publique"]),
     ("network_sent", ["Outgoing traffic", "Ausgehender Verkehr", "Trafic sortant"]),
     ("network_received", ["Incoming traffic", "Eingehender Verkehr", "Trafic entrant"]),
@@ -38,8 +49,11 @@ const METERS: [(&str, [&str; 3]); 26] = [
     ),
     ("backup", ["Backup", "Sicherung", "Sauvegarde"]),
     ("bucket", ["Object storage", "Objektspeicher", "Stockage objet"]),
+    ("object_storage", ["Object storage", "Objektspeicher", "Stockage objet"]),
+    ("share", ["File share", "Dateifreigabe", "Partage de fichiers"]),
     ("network", ["Network", "Netzwerk", "Réseau"]),
     ("vpc", ["Virtual private cloud", "Virtuelle private Cloud", "Cloud privé virtuel"]),
+    ("router", ["Router", "Router", "Routeur"]),
 ];
 
 fn slot(language: Language) -> usize {

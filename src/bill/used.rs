@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Histories, load_facts};
 use crate::collect::import::store::load_around;
+use crate::collect::observe::live::load_live;
 use crate::collect::record::StoredRecord;
 use crate::collect::store::{load_counter_neighbours, load_records};
 use crate::customer::store::{load_agreements, load_mappings};
@@ -28,6 +29,10 @@ pub(super) struct Metering<'a> {
     pub histories: &'a mut Histories,
     pub span: Span,
     pub known_at: i64,
+    /// Now, where usage that is not stored yet counts too.
+    pub now: Option<i64>,
+    /// The time in which any does.
+    pub provisional: Option<Span>,
 }
 
 impl Metering<'_> {
@@ -78,6 +83,15 @@ impl Metering<'_> {
         if !around.is_empty() {
             let known: BTreeSet<_> = records.iter().map(|record| record.key.clone()).collect();
             records.extend(around.into_iter().filter(|one| !known.contains(&one.key)));
+        }
+        if let Some(now) = self.now {
+            let live = load_live(self.conn, owner, hull, now).await?;
+            records.extend(live.records);
+            self.histories.add_live(live.sets);
+            self.provisional = match (self.provisional, live.span) {
+                (Some(a), Some(b)) => Some(Span::new(a.from.min(b.from), a.until.max(b.until))),
+                (a, b) => a.or(b),
+            };
         }
         Ok(records)
     }

@@ -208,9 +208,20 @@ impl Generator<'_> {
         self.plain("vcpu", "compute", "vm_running", hour(Dimension::Vcpu), &rates.vcpu_hour);
         self.plain("ram", "compute", "vm_running", hour(Dimension::RamGib), &rates.ram_gib_hour);
         self.plain("gpu", "gpu", "vm_running", hour(Dimension::Gpu), &rates.gpu_hour);
+        // A paused machine keeps its CPUs and memory.
+        let (vcpu, ram) = (hour(Dimension::Vcpu), hour(Dimension::RamGib));
+        self.plain("vm-paused-vcpu", "compute", "vm_paused", vcpu, &rates.vcpu_hour);
+        self.plain("vm-paused-ram", "compute", "vm_paused", ram, &rates.ram_gib_hour);
         // A stopped machine frees its CPU and memory; its volumes and addresses go on.
         let unit = hour(Dimension::Resource);
-        self.plain("vm-stopped", "compute", "vm_stopped", unit, &Exact::ZERO);
+        for (code, meter) in [
+            ("vm-stopped", "vm_stopped"),
+            ("vm-suspended", "vm_suspended"),
+            ("vm-shelved", "vm_shelved"),
+            ("vm-shelved-offloaded", "vm_shelved_offloaded"),
+        ] {
+            self.plain(code, "compute", meter, unit, &Exact::ZERO);
+        }
     }
 
     fn licences(&mut self) {
@@ -283,7 +294,11 @@ impl Generator<'_> {
             self.plain(code, component, meter, unit, rate);
         }
         let object = self.month(Dimension::Gb);
-        self.plain("bucket", "object_storage", "bucket", object, &rates.object_gb_month);
+        for meter in ["bucket", "object_storage"] {
+            let code = meter.replace('_', "-");
+            self.plain(&code, "object_storage", meter, object, &rates.object_gb_month);
+        }
+        self.plain("share", "storage", "share", unit, &rates.storage_gib_month);
         // Uploaded volumes are reported without a size.
         let unit = hour(Dimension::Resource);
         self.plain("volume-secondary", "storage", "volume_secondary", unit, &Exact::ZERO);
@@ -327,6 +342,7 @@ impl Generator<'_> {
         }
         self.plain("network", "network", "network", unit, &Exact::ZERO);
         self.plain("vpc", "network", "vpc", unit, &Exact::ZERO);
+        self.plain("router", "router", "router", unit, &Exact::ZERO);
         let request = Unit { dimension: Dimension::Count, per: Per::Amount };
         self.plain("disk-reads", "disk_io", "disk_read_requests", request, &Exact::ZERO);
         self.plain("disk-writes", "disk_io", "disk_write_requests", request, &Exact::ZERO);

@@ -126,7 +126,7 @@ fn fits_meter(unit: Unit, name: &str, code: &str) -> bool {
 }
 
 fn dimension_fits(dimension: Dimension, meter: &meter::Meter) -> bool {
-    let machine = [meter::kind::VM_RUNNING, meter::kind::VM_STOPPED].contains(&meter.code);
+    let machine = meter::kind::MACHINE_METERS.contains(&meter.code);
     match dimension {
         Dimension::Resource => true,
         Dimension::Vcpu | Dimension::RamGib | Dimension::Gpu => machine,

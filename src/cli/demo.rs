@@ -175,6 +175,7 @@ async fn serve(
 fn introduce(world: &World, listen: &str, out: Output) {
     let address = format!("http://{listen}");
     let config = world.config_path();
+    let tries = things_to_try(world, &address, &config);
     if out.is_json() {
         let logins: Vec<_> = world
             .logins
@@ -187,7 +188,7 @@ fn introduce(world: &World, listen: &str, out: Output) {
             })
             .collect();
         let value = json!({
-            "address": address, "config": config, "logins": logins,
+            "address": address, "config": config, "logins": logins, "things_to_try": tries,
             "cloudstack": world.simulator.endpoint(), "running": world.running,
         });
         out.show(&value, String::new);
@@ -201,20 +202,51 @@ fn introduce(world: &World, listen: &str, out: Output) {
     });
     let header = ["sign in as", "user", "domain", "password", "second factor"];
     out.say(&super::output::table(&header, rows));
-    out.say(&things_to_try(&address, &config, &world.running.previous().to_string()));
+    out.say("\nFive things to try:");
+    for (number, one) in tries.iter().enumerate() {
+        let user = one.user.map(|user| format!(" as {user}")).unwrap_or_default();
+        out.say(&format!("  {}. {}{user}\n     {}", number + 1, one.what, one.shows));
+    }
+    out.say("\nCtrl-C ends all.");
 }
 
-fn things_to_try(address: &str, config: &Path, month: &str) -> String {
-    let billow = format!("billow --config {}", config.display());
-    format!(
-        "\nFive things to try:\n  \
-         1. {address}/ as harbour-admin: the month to date grows while you watch\n  \
-         2. {address}/invoices as alpine-admin: a reseller sees its own customers' invoices\n  \
-         3. {billow} invoices list\n     \
-         then  invoices explain NUMBER 1  for the records behind a line\n  \
-         4. {billow} bill preview --period {month}\n     \
-         and  {billow} prices show standard\n  \
-         5. {billow} verify\n     \
-         recomputes everything that was issued\n\nCtrl-C ends all."
-    )
+/// A page to open, or a command to run in another terminal.
+#[derive(serde::Serialize)]
+struct Try {
+    /// An address or a whole command.
+    what: String,
+    /// Who opens the page.
+    user: Option<&'static str>,
+    shows: String,
+}
+
+fn things_to_try(world: &World, address: &str, config: &Path) -> [Try; 5] {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("billow"));
+    let billow = format!("{} --config {}", program.display(), config.display());
+    let page = |path: &str, user, shows: &str| Try {
+        what: format!("{address}{path}"),
+        user: Some(user),
+        shows: shows.to_owned(),
+    };
+    let command =
+        |words: &str, shows: String| Try { what: format!("{billow} {words}"), user: None, shows };
+    let running = world.running;
+    [
+        page("/billing", "harbour-admin", "the month to date grows while you watch"),
+        page(
+            "/billing/invoices",
+            "alpine-admin",
+            "a reseller sees its own customers' invoices; open one, and the amount of a line",
+        ),
+        page(
+            "/billing/findings",
+            "cloud-admin",
+            "doubts about usage, with the money; each holds the invoice of the customer it touches",
+        ),
+        command(
+            &format!("bill preview --period {running}"),
+            format!("what {running} will bill, and what holds whom"),
+        ),
+        command("verify", "recomputes everything that was issued".to_owned()),
+    ]
 }

@@ -107,6 +107,12 @@ struct Place<'a> {
     index: usize,
 }
 
+impl Place<'_> {
+    fn row(&self) -> PageRow {
+        PageRow { evidence: self.evidence, index: i64::try_from(self.index).unwrap_or(0) }
+    }
+}
+
 /// Rows of one natural key, by quantity.
 struct Copies<'a> {
     additive: bool,
@@ -226,7 +232,7 @@ impl<'a> Work<'a> {
             self.decided.duplicates += u64::try_from(rows).unwrap_or(0);
             for (quantity, places) in &copies.by_quantity {
                 if !self.quantities.get(key).is_some_and(|known| known.contains(*quantity)) {
-                    self.changed(stored, quantity, places[0].evidence);
+                    self.changed(stored, quantity, places[0].row());
                 }
             }
             if copies.additive {
@@ -245,7 +251,7 @@ impl<'a> Work<'a> {
         let new = self.stored_of(key, place);
         for (quantity, places) in &copies.by_quantity {
             if quantity != kept {
-                self.changed(&new, quantity, places[0].evidence);
+                self.changed(&new, quantity, places[0].row());
             }
         }
         if copies.additive {
@@ -287,7 +293,8 @@ impl<'a> Work<'a> {
         }
         let times = i128::try_from(parts).unwrap_or(i128::MAX);
         let together = counted.quantity.mul_int(times);
-        let proposal = revision(counted, together.clone(), counted.evidence, self.known.now);
+        let row = PageRow::of(counted);
+        let proposal = revision(counted, together.clone(), row, self.known.now);
         let key = &counted.key;
         self.find(NewFinding {
             rule: "copy_or_part",
@@ -312,8 +319,8 @@ impl<'a> Work<'a> {
     }
 
     /// The same record with another quantity: the first stays, the other is proposed.
-    fn changed(&mut self, stored: &StoredRecord, quantity: &Exact, evidence: i64) {
-        let proposal = revision(stored, quantity.clone(), evidence, self.known.now);
+    fn changed(&mut self, stored: &StoredRecord, quantity: &Exact, row: PageRow) {
+        let proposal = revision(stored, quantity.clone(), row, self.known.now);
         let key = &stored.key;
         self.find(NewFinding {
             rule: "changed_on_reread",
@@ -657,14 +664,29 @@ fn key_of(record: &StoredRecord) -> Key<'_> {
     (&key.owner, &key.meter, &key.resource, key.from, record.until, key.identity.clone())
 }
 
+/// A row of a page of evidence.
+#[derive(Clone, Copy)]
+pub(super) struct PageRow {
+    evidence: i64,
+    index: i64,
+}
+
+impl PageRow {
+    pub(super) fn of(record: &StoredRecord) -> Self {
+        Self { evidence: record.evidence, index: record.evidence_index }
+    }
+}
+
+/// A record with another quantity, as another row says it.
 pub(super) fn revision(
     stored: &StoredRecord,
     quantity: Exact,
-    evidence: i64,
+    row: PageRow,
     now: i64,
 ) -> StoredRecord {
     let key = RecordKey { revision: stored.key.revision + 1, ..stored.key.clone() };
-    StoredRecord { key, quantity, evidence, recorded_at: now, ..stored.clone() }
+    let PageRow { evidence, index: evidence_index } = row;
+    StoredRecord { key, quantity, evidence, evidence_index, recorded_at: now, ..stored.clone() }
 }
 
 pub(super) fn fingerprint(key: &RecordKey) -> String {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::decide::{Fresh, Work, fingerprint, hours, proposal_json, revision, tolerance};
+use super::decide::{Fresh, PageRow, Work, fingerprint, hours, proposal_json, revision, tolerance};
 use crate::collect::record::{RecordKind, StoredRecord};
 use crate::collect::store::key_json;
 use crate::finding::store::NewFinding;
@@ -103,7 +103,7 @@ impl Work<'_> {
                 .collect();
             let same = wholes.iter().find(|whole| whole.key.identity == one.record.key.identity);
             if let Some(whole) = same {
-                let said = (one.record.quantity.clone(), one.record.evidence);
+                let said = (one.record.quantity.clone(), PageRow::of(&one.record));
                 self.compare(&Whole::of_one(whole), span, said, &mut agreed);
                 continue;
             }
@@ -118,8 +118,8 @@ impl Work<'_> {
         for (key, parts) in together {
             let Some(whole) = around.whole_of_many(&key) else { continue };
             let quantity = Exact::sum(parts.iter().map(|part| &part.quantity));
-            let evidence = parts.first().map_or(0, |part| part.evidence);
-            self.compare(&whole, key.2, (quantity, evidence), &mut agreed);
+            let row = PageRow::of(parts.first().unwrap_or(&whole.record));
+            self.compare(&whole, key.2, (quantity, row), &mut agreed);
         }
         self.note_agreed(agreed);
         kept
@@ -130,7 +130,7 @@ impl Work<'_> {
         &mut self,
         whole: &Whole,
         span: Span,
-        (quantity, evidence): (Exact, i64),
+        (quantity, row): (Exact, PageRow),
         agreed: &mut BTreeMap<Span, u64>,
     ) {
         let allowed = allowed(whole, span, &quantity);
@@ -144,7 +144,7 @@ impl Work<'_> {
         self.decided.quarantined += 1;
         let difference = allowed.corrected.minus(&whole.quantity);
         let corrected = whole.record.quantity.plus(&difference).max(Exact::ZERO);
-        let proposal = revision(&whole.record, corrected.clone(), evidence, self.known.now);
+        let proposal = revision(&whole.record, corrected.clone(), row, self.known.now);
         let key = &whole.record.key;
         self.find(NewFinding {
             rule: "fragment",
@@ -164,7 +164,8 @@ impl Work<'_> {
             ),
             detail: serde_json::json!({
                 "reported": whole.record.quantity, "fragment": quantity,
-                "corrected": corrected, "evidence": evidence,
+                "corrected": corrected, "evidence": proposal.evidence,
+                "row": proposal.evidence_index,
             }),
             fingerprint: format!(
                 "fragment|{}|{}|{}|{quantity}",

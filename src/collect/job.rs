@@ -1,4 +1,5 @@
-//! The collect stage: whole windows past the watermark, and recent ones again.
+//! The collect stage: whole windows past the watermark, and recent ones again; or days of usage
+//! made of observations, where the orchestrator reports states instead of hours.
 //!
 //! A window's pages, records, findings and the moved watermark are one transaction; a window that
 //! fails leaves all as it was, and the next round goes on from there.
@@ -10,6 +11,8 @@ use serde::Serialize;
 
 use super::decide::{Known, Row, decide};
 use super::inventory::Inventory;
+use super::observe::derive::{Derivation, derive};
+use super::observe::round::observe;
 use super::record::{RecordKey, StoredRecord};
 use super::store::{self, NewPage, SourceState};
 use super::window::{floor, month_before, windows};
@@ -17,7 +20,7 @@ use crate::app::App;
 use crate::config::SourceConfig;
 use crate::finding::store::save_findings;
 use crate::ids::{IdMaker, OwnerRef};
-use crate::jobs::lease;
+use crate::jobs::lease::{self, LeaseError};
 use crate::orchestrator::{Orchestrator, OrchestratorError, RawPage, RawWindow, Watermark};
 use crate::period::{Span, zone_of};
 use crate::store::knowledge::recording_at;
@@ -83,6 +86,7 @@ pub async fn collect(
     result
 }
 
+/// All parts of a round, each whatever became of the others; the first failure is the round's.
 async fn collect_leased(
     app: &App,
     orchestrator: &dyn Orchestrator,
@@ -90,13 +94,81 @@ async fn collect_leased(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> anyhow::Result<CollectReport> {
     let source = orchestrator.source();
+    let can = orchestrator.capabilities();
+    let mut report = CollectReport { source: source.0.clone(), ..CollectReport::default() };
+    let mut failed = Ok(());
+    if can.derived_usage {
+        failed = collect_observations(app, orchestrator, &mut report).await;
+    }
+    if can.windowed_usage {
+        let windows = collect_windows(app, orchestrator, request, progress, &mut report).await;
+        failed = failed.and(windows);
+    }
+    if can.derived_usage {
+        let derived = collect_days(app, orchestrator, &mut report).await;
+        failed = failed.and(derived);
+    }
+    failed?;
+    report.lag_seconds = app.clock.now_seconds() - report.collected_until;
+    Ok(report)
+}
+
+/// A round of listings, unless one is under way.
+async fn collect_observations(
+    app: &App,
+    orchestrator: &dyn Orchestrator,
+    report: &mut CollectReport,
+) -> anyhow::Result<()> {
+    match observe(app, orchestrator).await {
+        Ok(observed) => {
+            report.pages += observed.pages;
+            report.rows += observed.observations;
+            report.duplicates += observed.observations.saturating_sub(observed.fresh);
+            report.quarantined += observed.rejected;
+            Ok(())
+        }
+        Err(error) if is_held(&error) => Ok(()),
+        Err(error) => Err(error.context("observing")),
+    }
+}
+
+/// Whether somebody else is doing it.
+pub fn is_held(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<LeaseError>(), Some(LeaseError::Held { .. }))
+}
+
+/// Closed days of usage made of observations.
+async fn collect_days(
+    app: &App,
+    orchestrator: &dyn Orchestrator,
+    report: &mut CollectReport,
+) -> anyhow::Result<()> {
+    let source = orchestrator.source();
+    let first = first_instant(app, &source.0, &jiff::tz::TimeZone::UTC)?;
+    let windowed = orchestrator.capabilities().windowed_usage;
+    let made = derive(app, source, Derivation { first, alone: !windowed }).await?;
+    report.windows += made.days;
+    report.records += made.records + made.revisions;
+    report.findings += made.findings;
+    let until = made.derived_until;
+    report.collected_until = if windowed { report.collected_until.min(until) } else { until };
+    Ok(())
+}
+
+async fn collect_windows(
+    app: &App,
+    orchestrator: &dyn Orchestrator,
+    request: CollectRequest,
+    progress: &(dyn Fn(Progress) + Sync),
+    report: &mut CollectReport,
+) -> anyhow::Result<()> {
+    let source = orchestrator.source();
     let watermark = orchestrator.fetch_watermark().await?;
     let mut conn = app.db.read().await?;
     let before = store::load_source_state(&mut conn, source).await?;
     drop(conn);
     let collected = before.map_or(0, |state| state.collected_until);
     let planned = plan(app, source.0.as_str(), collected, &watermark, request)?;
-    let mut report = CollectReport { source: source.0.clone(), ..CollectReport::default() };
     report.collected_until = collected;
     let inventory = load_inventory(orchestrator).await?;
     for (index, window) in planned.iter().enumerate() {
@@ -105,13 +177,12 @@ async fn collect_leased(
         let reached = if gapless { window.until } else { report.collected_until };
         let until = reached.max(report.collected_until);
         let ingest = Ingest { app, orchestrator, inventory: &inventory, watermark: &watermark };
-        ingest.window(&raw, until, &mut report).await?;
+        ingest.window(&raw, until, report).await?;
         report.collected_until = until;
         lease::renew(&app.db, &format!("collect:{source}")).await?;
         progress(Progress { done: index + 1, all: planned.len(), records: report.records });
     }
-    report.lag_seconds = app.clock.now_seconds() - report.collected_until;
-    Ok(report)
+    Ok(())
 }
 
 /// The windows to read, ascending.
@@ -156,8 +227,12 @@ fn instant(text: &str, zone: &jiff::tz::TimeZone) -> Option<i64> {
 }
 
 /// What exists now or was seen to exist. An orchestrator that may not tell is no error: doctor
-/// names the missing right, and gaps stay unseen.
+/// names the missing right, and gaps stay unseen. Where hours are made of observations, windows
+/// do not hold them, so that nothing can be missing there.
 async fn load_inventory(orchestrator: &dyn Orchestrator) -> anyhow::Result<Inventory> {
+    if orchestrator.capabilities().derived_usage {
+        return Ok(Inventory::default());
+    }
     match orchestrator.fetch_inventory().await {
         Ok(items) => Ok(Inventory::new(items)),
         Err(OrchestratorError::Forbidden { .. }) => Ok(Inventory::default()),

@@ -8,6 +8,8 @@ mod fragment;
 pub mod import;
 pub mod inventory;
 pub mod job;
+pub mod observation;
+pub mod observe;
 pub mod record;
 pub mod store;
 pub mod window;

@@ -58,6 +58,8 @@ pub mod attribute {
     pub const IOPS: &str = "iops";
     pub const GPU_COUNT: &str = "gpu_count";
     pub const GPU_MODEL: &str = "gpu_model";
+    /// `shared` or `dedicated`: whether a machine's CPUs are its own.
+    pub const CPU_POLICY: &str = "cpu_policy";
     pub const MACHINE: &str = "machine";
     pub const NETWORK: &str = "network";
     pub const HYPERVISOR: &str = "hypervisor";
@@ -93,6 +95,10 @@ pub struct UsageRecord {
 /// Begins the identity of imported usage: then come the hash of its sender's source and id, and,
 /// where the row was replaced, its version.
 pub const IMPORTED: &str = "import:";
+
+/// Identity of records that are made of observations: one resource is in one state at a time, so
+/// that nothing else of the natural key is left.
+pub const OBSERVED: &str = "observed";
 
 /// The key of a stored usage record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -134,8 +140,11 @@ impl StoredRecord {
         (self.recorded_at, self.evidence_index)
     }
 
-    /// Whether the row of an import that it was is another record now.
+    /// Whether it is no usage any more: the row of an import that it was is another record now, or
+    /// better evidence showed that what was observed was not so.
     pub fn is_withdrawn(&self) -> bool {
-        self.key.is_imported() && self.kind == RecordKind::Delta && self.quantity.is_zero()
+        let observed = self.key.identity == OBSERVED && self.key.revision > 0;
+        let imported = self.key.is_imported() && self.kind == RecordKind::Delta;
+        (observed || imported) && self.quantity.is_zero()
     }
 }

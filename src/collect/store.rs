@@ -65,11 +65,18 @@ pub async fn load_all_records(
     known_at: i64,
 ) -> Result<Vec<StoredRecord>, StoreError> {
     let mut records = newest(load_revisions(conn, owner, span, known_at).await?);
-    records.retain(|record| !record.is_withdrawn());
+    // A revision may end earlier than what it supersedes.
+    records.retain(|record| touches(record, span) && !record.is_withdrawn());
     Ok(records)
 }
 
-/// Every revision of an owner's records that touch `span`, ascending by key.
+fn touches(record: &StoredRecord, span: Span) -> bool {
+    let (from, until) = (record.key.from, record.until);
+    until > span.from || (until == from && from >= span.from)
+}
+
+/// Every revision of an owner's records that touch `span`, ascending by key; revisions of one
+/// whose first touches it, and some others, may end before it.
 pub async fn load_revisions(
     conn: &mut Conn,
     owner: &OwnerRef,
@@ -79,8 +86,8 @@ pub async fn load_revisions(
     let sql = "SELECT span_from, meter, resource, identity, revision, span_until, kind, quantity, \
                attribute_set, evidence, evidence_index, recorded_at FROM usage_record \
                WHERE source = $1 AND owner = $2 AND span_from >= $3 AND span_from < $4 \
-                 AND (span_until > $5 OR (span_until = span_from AND span_from >= $6)) \
-                 AND recorded_at <= $7 \
+                 AND (span_until > $5 OR (span_until = span_from AND span_from >= $6) \
+                   OR revision > 0) AND recorded_at <= $7 \
                ORDER BY span_from, meter, resource, identity, revision";
     let earliest = span.from.saturating_sub(RECORD_SECONDS_MAX);
     let mut revisions = load_long(conn, owner, Span::new(earliest, span.from), known_at).await?;
@@ -179,6 +186,30 @@ pub(super) fn newest(revisions: Vec<StoredRecord>) -> Vec<StoredRecord> {
         }
     }
     records
+}
+
+/// The newest revisions of a resource's records of one identity that begin inside `span`.
+pub async fn load_of_resource(
+    conn: &mut Conn,
+    owner: &OwnerRef,
+    (resource, identity): (&str, &str),
+    span: Span,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let sql = "SELECT span_from, meter, resource, identity, revision, span_until, kind, quantity, \
+               attribute_set, evidence, evidence_index, recorded_at FROM usage_record \
+               WHERE source = $1 AND owner = $2 AND span_from >= $3 AND span_from < $4 \
+                 AND resource = $5 AND identity = $6 \
+               ORDER BY span_from, meter, resource, identity, revision";
+    let query = sqlx::query(sql)
+        .bind(owner.source.0.clone())
+        .bind(owner.id.clone())
+        .bind(span.from)
+        .bind(span.until)
+        .bind(resource.to_owned())
+        .bind(identity.to_owned());
+    let rows = conn.fetch_all(query).await?;
+    let revisions: Result<Vec<_>, _> = rows.iter().map(|row| record_row(owner, row)).collect();
+    Ok(newest(revisions?))
 }
 
 /// The newest revision stored under a key, if there is any.
@@ -473,10 +504,14 @@ pub async fn save_page(conn: &mut Conn, page: NewPage<'_>) -> Result<i64, StoreE
     Ok(id)
 }
 
-/// How far every source is collected: `(source, collected_until, orchestrator_until)`.
+/// How far every source is collected: `(source, collected_until, orchestrator_until)`. Where
+/// usage is made of observations, it is complete when both they and the windows are.
 pub async fn load_watermarks(conn: &mut Conn) -> Result<Vec<(String, i64, i64)>, StoreError> {
-    let sql = "SELECT source, collected_until, orchestrator_until FROM source_state \
-               WHERE source <> 'import' ORDER BY source";
+    let sql = "SELECT s.source, \
+                 CASE WHEN o.derived_until IS NOT NULL AND o.derived_until < s.collected_until \
+                   THEN o.derived_until ELSE s.collected_until END, s.orchestrator_until \
+               FROM source_state s LEFT JOIN observation_state o ON o.source = s.source \
+               WHERE s.source <> 'import' ORDER BY s.source";
     let rows = conn.fetch_all(sql).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
 }
@@ -534,6 +569,14 @@ pub async fn advance(
         .bind(state.window_seconds)
         .bind(state.last_success_at);
     conn.execute(query).await?;
+    Ok(())
+}
+
+/// Makes a source known whose usage is not collected yet, so that nothing counts as complete.
+pub async fn ensure_source(conn: &mut Conn, source: &SourceName) -> Result<(), StoreError> {
+    let sql = "INSERT INTO source_state (source, collected_until, orchestrator_until, \
+               window_seconds, last_success_at) VALUES ($1, 0, 0, 0, 0) ON CONFLICT DO NOTHING";
+    conn.execute(sqlx::query(sql).bind(source.0.clone())).await?;
     Ok(())
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::collect::job::{CollectRequest, collect};
+use crate::collect::job::{CollectRequest, collect, is_held};
+use crate::collect::observe::round::observe;
+use crate::orchestrator::Orchestrator;
 
 /// Runs all rounds until `stop` is cancelled; a round that is under way ends first.
 pub async fn run(app: App, stop: CancellationToken) {
@@ -16,7 +18,29 @@ pub async fn run(app: App, stop: CancellationToken) {
     tokio::join!(
         rounds(billing.collect_every_seconds.into(), &stop, || collect_all(&app)),
         rounds(billing.catalog_every_seconds.into(), &stop, || sync_all(&app)),
+        observe_all(&app, &stop),
     );
+}
+
+/// Looks at each source on its own, so that a slow one keeps no other waiting.
+async fn observe_all(app: &App, stop: &CancellationToken) {
+    let seconds = app.config.billing.observe_every_seconds.into();
+    let observed = app.orchestrators.iter().filter(|one| one.capabilities().observations);
+    let all = observed.map(|one| rounds(seconds, stop, move || observe_one(app, one.as_ref())));
+    futures_util::future::join_all(all).await;
+}
+
+async fn observe_one(app: &App, orchestrator: &dyn Orchestrator) {
+    let source = orchestrator.source();
+    match observe(app, orchestrator).await {
+        Ok(report) => tracing::debug!(%source, fresh = report.fresh, "observed"),
+        Err(error) if is_held(&error) => tracing::debug!(%source, "is being observed"),
+        Err(error) => tracing::warn!(
+            %source,
+            error = format!("{error:#}"),
+            "observing failed; the next round goes on"
+        ),
+    }
 }
 
 async fn rounds<F, Fut>(seconds: u64, stop: &CancellationToken, round: F)

@@ -3,7 +3,7 @@
 use sqlx::{Executor, Row};
 
 use super::posting::Entry;
-use crate::ids::{CustomerId, SellerId};
+use crate::ids::{CustomerId, InvoiceId, SellerId};
 use crate::money::{Currency, Money};
 use crate::store::codec::{At, enum_text};
 use crate::store::{Conn, StoreError};
@@ -89,4 +89,70 @@ pub async fn load_balances(
     let query = sqlx::query(sql).bind(id.clone()).bind(id);
     let rows = conn.fetch_all(query).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+}
+
+/// A posting with its entry, as both are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPosting {
+    pub entry: String,
+    pub at: i64,
+    pub kind: String,
+    /// The document's number.
+    pub text: String,
+    pub account: String,
+    pub customer: String,
+    pub currency: String,
+    pub minor: i64,
+}
+
+/// What [`append`] stores of an entry, in order.
+pub fn rows_of(entry: &Entry) -> Vec<StoredPosting> {
+    let row = |posting: &super::Posting| StoredPosting {
+        entry: entry.id.0.clone(),
+        at: entry.at,
+        kind: enum_text(&entry.kind),
+        text: entry.text.clone(),
+        account: posting.account.code(),
+        customer: entry.customer.0.clone(),
+        currency: posting.amount.currency.code().to_owned(),
+        minor: posting.amount.minor,
+    };
+    entry.postings.iter().map(row).collect()
+}
+
+/// The postings of a document, in the order in which they were appended.
+pub async fn load_entry(
+    conn: &mut Conn,
+    seller: &SellerId,
+    invoice: &InvoiceId,
+) -> Result<Vec<StoredPosting>, StoreError> {
+    let sql = "SELECT e.id, e.at, e.kind, e.text, p.account, p.customer_id, p.currency, \
+               p.amount_minor FROM ledger_entry e \
+               JOIN posting p ON p.seller_id = e.seller_id AND p.entry_id = e.id \
+               WHERE e.seller_id = $1 AND e.kind IN ('invoice', 'credit_note') \
+                 AND e.invoice_id = $2 ORDER BY e.id, p.ordinal";
+    let query = sqlx::query(sql).bind(seller.0.clone()).bind(invoice.0.clone());
+    let rows = conn.fetch_all(query).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(StoredPosting {
+                entry: row.try_get(0)?,
+                at: row.try_get(1)?,
+                kind: row.try_get(2)?,
+                text: row.try_get(3)?,
+                account: row.try_get(4)?,
+                customer: row.try_get(5)?,
+                currency: row.try_get(6)?,
+                minor: row.try_get(7)?,
+            })
+        })
+        .collect()
+}
+
+/// Ids and texts of entries whose document is not there.
+pub async fn load_strays(conn: &mut Conn) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = "SELECT e.id, e.text FROM ledger_entry e WHERE NOT EXISTS (SELECT 1 FROM invoice i \
+               WHERE i.seller_id = e.seller_id AND i.id = e.invoice_id) ORDER BY e.id";
+    let rows = conn.fetch_all(sql).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }

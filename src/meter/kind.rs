@@ -102,16 +102,32 @@ use MeterUnit::{Byte, Hour, Request};
 pub const VM_RUNNING: &str = "vm_running";
 pub const VM_ALLOCATED: &str = "vm_allocated";
 pub const VM_STOPPED: &str = "vm_stopped";
+pub const VM_PAUSED: &str = "vm_paused";
+pub const VM_SUSPENDED: &str = "vm_suspended";
+pub const VM_SHELVED: &str = "vm_shelved";
+pub const VM_SHELVED_OFFLOADED: &str = "vm_shelved_offloaded";
 pub const VOLUME: &str = "volume";
 pub const NETWORK_SENT: &str = "network_sent";
 pub const NETWORK_RECEIVED: &str = "network_received";
 pub const BUCKET: &str = "bucket";
+pub const OBJECT_STORAGE: &str = "object_storage";
+pub const ROUTER: &str = "router";
+pub const SHARE: &str = "share";
+
+/// The meters of machines that are billed: each counts hours of one state.
+pub const MACHINE_METERS: [&str; 6] =
+    [VM_RUNNING, VM_STOPPED, VM_PAUSED, VM_SUSPENDED, VM_SHELVED, VM_SHELVED_OFFLOADED];
 
 /// All built-in meters. `vm_allocated` is informational: `vm_stopped` is derived from it.
-pub const METERS: [Meter; 26] = [
+pub const METERS: [Meter; 33] = [
     meter(VM_RUNNING, Hour, RunningMachines, "compute", true),
     Meter { informational: true, ..meter(VM_ALLOCATED, Hour, RunningMachines, "compute", true) },
     meter(VM_STOPPED, Hour, StoppedMachines, "compute", true),
+    // Paused and suspended machines keep their memory, shelved ones their place until offloaded.
+    meter(VM_PAUSED, Hour, StoppedMachines, "compute", true),
+    meter(VM_SUSPENDED, Hour, StoppedMachines, "compute", true),
+    meter(VM_SHELVED, Hour, StoppedMachines, "compute", true),
+    meter(VM_SHELVED_OFFLOADED, Hour, StoppedMachines, "compute", true),
     meter("ip_address", Hour, Network, "address", true),
     meter(NETWORK_SENT, Byte, Network, "traffic", false),
     meter(NETWORK_RECEIVED, Byte, Network, "traffic", false),
@@ -135,8 +151,12 @@ pub const METERS: [Meter; 26] = [
     meter("vm_snapshot_on_primary", Hour, Storage, "snapshot", true),
     meter("backup", Hour, Storage, "backup", true),
     meter(BUCKET, Hour, Storage, "object_storage", true),
+    // All that an owner keeps, where buckets are not reported one by one.
+    meter(OBJECT_STORAGE, Hour, Storage, "object_storage", true),
+    meter(SHARE, Hour, Storage, "storage", true),
     meter("network", Hour, Network, "network", true),
     meter("vpc", Hour, Network, "network", true),
+    meter(ROUTER, Hour, Network, "router", true),
 ];
 
 /// The built-in meter with a code; imported meters have none and count as pieces of `other`.

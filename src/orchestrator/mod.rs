@@ -3,12 +3,14 @@
 //! Nothing outside the adapters, `demo/` and `app.rs` knows which orchestrator answers.
 
 pub mod cloudstack;
+pub mod openstack;
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::collect::observation::{Observation, ResourceKind};
 use crate::collect::record::{Attributes, UsageRecord};
 use crate::ids::{OwnerRef, SourceName};
 use crate::period::Span;
@@ -61,12 +63,21 @@ pub type Answer<T> = Result<T, OrchestratorError>;
 pub struct Capabilities {
     /// Usage comes in whole windows that the orchestrator closes.
     pub windowed_usage: bool,
+    /// Resources can be listed with their states; provisional figures follow from them.
+    pub observations: bool,
+    /// Usage of resources is made of observations alone; windows, where there are any, hold what
+    /// cannot be observed (traffic and other telemetry), never hours of a resource.
+    pub derived_usage: bool,
     /// A session of the orchestrator's own web console can be checked.
     pub console_session: bool,
     /// A request signed by the user's own key can be passed on to identify the user.
     pub signed_request: bool,
+    /// A token that the orchestrator gave its user can be checked.
+    pub token: bool,
     /// Name and password can be passed on, as the sign-in page does.
     pub password: bool,
+    /// A sign-in by password may name the project that it is for.
+    pub projects: bool,
     /// A second factor can be asked for.
     pub second_factor: bool,
 }
@@ -108,6 +119,47 @@ pub struct ParsedRecord {
     /// Fields that name the resource under another form; used to match records that lost their id.
     pub disguise: Option<String>,
     pub outcome: Result<UsageRecord, RejectedRecord>,
+}
+
+/// What to observe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObservationAsk {
+    /// Now, unix seconds: the instant that listings are stamped with.
+    pub now: i64,
+    /// Histories and changes are read from this instant on; `None` reads all there is.
+    pub since: Option<i64>,
+}
+
+/// A round of listings and histories, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawObservations {
+    /// Unix seconds before the first call: what the listings show held at this instant or later.
+    pub seen_at: i64,
+    pub pages: Vec<RawPage>,
+    /// Kinds listed to the end without a failure: what is missing there no longer exists. A kind
+    /// that failed, or that a broken part of the orchestrator cut short, is not named.
+    pub complete: Vec<ResourceKind>,
+    /// What this orchestrator does not run or does not show, one line each, for `doctor`.
+    pub skipped: Vec<String>,
+}
+
+/// One observation found in a page or event, or why it cannot be one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsedObservation {
+    /// Position on its page of what it was read from; several observations may share it.
+    pub index: usize,
+    pub outcome: Result<Observation, RejectedRecord>,
+}
+
+/// An event as it was received, from a bus or a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsedEvent {
+    /// Names the event however often it is delivered.
+    pub id: String,
+    /// The orchestrator's own name of what happened, for metrics.
+    pub name: String,
+    /// Empty for events that say nothing about usage.
+    pub observations: Vec<ParsedObservation>,
 }
 
 /// A record that cannot be understood: kept, and held for the owner if one is known.
@@ -209,6 +261,53 @@ pub struct Identity {
     pub rank: Rank,
     /// Owners (account and projects) whose usage the user may see.
     pub owners: Vec<String>,
+    /// End of the login at the orchestrator, unix seconds, where it has one: nothing that is made
+    /// of it lasts longer.
+    #[serde(default)]
+    pub expires_at: Option<i64>,
+    /// The calls of Billow that the credential is limited to; `None`: it is not limited.
+    #[serde(default)]
+    pub rules: Option<Vec<CallRule>>,
+}
+
+/// A call that a limited credential may make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRule {
+    /// In capitals.
+    pub method: String,
+    /// A path in which `*` and `{name}` stand for one part, and `**` for any number of parts.
+    pub path: String,
+}
+
+impl CallRule {
+    /// Whether a call is one of those that the rule allows.
+    pub fn allows(&self, method: &str, path: &str) -> bool {
+        let parts = |path: &str| -> Vec<String> {
+            path.trim_matches('/').split('/').map(str::to_owned).collect()
+        };
+        self.method == method && matches(&parts(&self.path), &parts(path))
+    }
+}
+
+/// Whether a path fits a pattern: for each part of the pattern, which beginnings of the path fit
+/// what stands before it.
+fn matches(pattern: &[String], path: &[String]) -> bool {
+    let mut fits = vec![false; path.len() + 1];
+    fits[0] = true;
+    for part in pattern {
+        let before = std::mem::replace(&mut fits, vec![false; path.len() + 1]);
+        let any = part == "*" || (part.starts_with('{') && part.ends_with('}'));
+        let mut reached = false;
+        for end in 0..=path.len() {
+            reached |= before[end];
+            fits[end] = if part == "**" {
+                reached
+            } else {
+                end > 0 && before[end - 1] && (any || *part == path[end - 1])
+            };
+        }
+    }
+    fits[path.len()]
 }
 
 /// How a caller proves who they are.
@@ -218,8 +317,17 @@ pub enum Credential {
     ConsoleSession { session: String, key: String },
     /// A complete signed request of the user's own key, to be passed on once.
     SignedRequest { query: String },
-    /// Name, password and domain path from the sign-in page; second factor where asked.
-    Password { name: String, password: String, domain: String, second_factor: Option<String> },
+    /// A token that the orchestrator gave its user.
+    Token { token: String },
+    /// Name, password, domain path and project from the sign-in page, a project only where
+    /// `capabilities().projects`; second factor where asked.
+    Password {
+        name: String,
+        password: String,
+        domain: String,
+        project: Option<String>,
+        second_factor: Option<String>,
+    },
 }
 
 /// What came of a sign-in.
@@ -254,6 +362,31 @@ pub trait Orchestrator: Send + Sync {
     fn raw_record(&self, page: &RawPage, index: usize) -> Option<String> {
         let _ = (page, index);
         None
+    }
+    /// All that exists now and what changed since: complete listings and exact histories.
+    /// Only where `capabilities().observations`.
+    fn fetch_observations(&self, ask: ObservationAsk) -> BoxFuture<'_, Answer<RawObservations>> {
+        let request = "observations".to_owned();
+        let source_name = self.source().0.clone();
+        let detail = format!("it cannot be observed (asked at {})", ask.now);
+        Box::pin(async move { Err(OrchestratorError::Refused { source_name, request, detail }) })
+    }
+    /// Reads the observations of one page that was fetched at `seen_at`. Pure.
+    fn parse_observations(&self, page: &RawPage, seen_at: i64) -> Answer<Vec<ParsedObservation>> {
+        let _ = seen_at;
+        Err(OrchestratorError::Malformed {
+            source_name: self.source().0.clone(),
+            request: page.request.clone(),
+            detail: "this orchestrator gives no observations".to_owned(),
+        })
+    }
+    /// Reads one event of the orchestrator's bus or webhook. Pure.
+    fn parse_event(&self, body: &[u8]) -> Answer<ParsedEvent> {
+        Err(OrchestratorError::Malformed {
+            source_name: self.source().0.clone(),
+            request: "event".to_owned(),
+            detail: format!("this orchestrator sends no events ({} bytes)", body.len()),
+        })
     }
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>>;
     fn fetch_owners(&self) -> BoxFuture<'_, Answer<Vec<OwnerInfo>>>;

@@ -341,7 +341,8 @@ fn note(
 
 fn named(reason: Reason, all: &ByResource, unit: &str) -> Difference {
     let quantity = Exact::sum(all.values()).reduced();
-    let much = format!("{} {unit} of {} resources", quantity.to_text_rounded(6), all.len());
+    let resources = if all.len() == 1 { "resource" } else { "resources" };
+    let much = format!("{} {unit} of {} {resources}", quantity.to_text_rounded(6), all.len());
     let message = match reason {
         Reason::Unpriced => {
             format!("{much} has no price: billow catalog unpriced suggests one")

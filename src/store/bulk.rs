@@ -8,6 +8,7 @@ use super::db::{Conn, Engine, StoreError};
 #[derive(Clone, Debug)]
 pub enum Value {
     Int(i64),
+    OptInt(Option<i64>),
     Text(String),
     OptText(Option<String>),
     Bytes(Vec<u8>),
@@ -21,6 +22,10 @@ const BINDS_MAX: usize = 7_500;
 pub enum OnConflict {
     Fail,
     Skip,
+    /// The first so many columns are the key; the others take the new values.
+    Replace {
+        key: usize,
+    },
 }
 
 /// Inserts rows of `columns` into `table`; gives the number of rows that were new.
@@ -42,6 +47,7 @@ pub async fn insert(
         for value in chunk.into_iter().flatten() {
             query = match value {
                 Value::Int(value) => query.bind(value),
+                Value::OptInt(value) => query.bind(value),
                 Value::Text(value) => query.bind(value),
                 Value::OptText(value) => query.bind(value),
                 Value::Bytes(value) => query.bind(value),
@@ -84,8 +90,19 @@ fn statement(engine: Engine, target: &Target<'_>, rows: usize) -> String {
         }
         sql.push(')');
     }
-    if target.on_conflict == OnConflict::Skip {
-        sql.push_str(" ON CONFLICT DO NOTHING");
+    match target.on_conflict {
+        OnConflict::Fail => {}
+        OnConflict::Skip => sql.push_str(" ON CONFLICT DO NOTHING"),
+        OnConflict::Replace { key } => {
+            let (key, rest) = target.columns.split_at(key);
+            let set: Vec<String> =
+                rest.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+            sql.push_str(&format!(
+                " ON CONFLICT ({}) DO UPDATE SET {}",
+                key.join(", "),
+                set.join(", ")
+            ));
+        }
     }
     sql
 }

@@ -31,6 +31,9 @@ pub const COOKIE: &str = "billow_session";
 const TOKEN_PREFIX: &str = "blw_";
 const TOKEN_BYTES: usize = 32;
 const CALLERS_CACHED_MAX: u64 = 10_000;
+/// How long at most the orchestrator's word about a token of its own is believed: it may have
+/// been revoked.
+const SHOWN_BELIEVED_MAX: Duration = Duration::from_secs(60);
 /// Idempotency keys are kept for a week; a repeat after that is a new request.
 const KEYS_KEPT_SECONDS: i64 = 7 * 86_400;
 
@@ -67,6 +70,8 @@ fn who(identity: &Identity) -> String {
 pub struct Guard {
     tokens: Cache<String, Arc<Known>>,
     credentials: Cache<String, Identity>,
+    /// Callers who show the orchestrator's own token with each request.
+    shown: Cache<String, Arc<Known>>,
     token_seconds: i64,
 }
 
@@ -77,6 +82,7 @@ impl Guard {
         Self {
             tokens: brief(believed),
             credentials: brief(believed),
+            shown: brief(believed.min(SHOWN_BELIEVED_MAX)),
             token_seconds: i64::from(server.token_seconds),
         }
     }
@@ -128,6 +134,63 @@ pub async fn authenticate(state: &State, token: &str) -> Result<Option<Arc<Known
     Ok(Some(known))
 }
 
+/// The caller behind a token of the orchestrator's own; `None` when it does not know the token.
+/// Several requests at one time ask it once; its answer is believed for a minute at most, and
+/// never past the token's end.
+pub async fn authenticate_shown(
+    state: &State,
+    source: Option<&SourceName>,
+    token: &str,
+) -> Result<Option<Arc<Known>>, ApiError> {
+    let credential = Credential::Token { token: token.to_owned() };
+    let orchestrator = choose(state, source, &credential)?;
+    let Some(key) = memory_key(orchestrator.source(), &credential) else { return Ok(None) };
+    if let Some(known) = state.guard.shown.get(&key).await
+        && known.expires_at > machine_seconds()
+    {
+        return Ok(Some(known));
+    }
+    state.guard.shown.invalidate(&key).await;
+    let known = state.guard.shown.try_get_with(key, ask_about(state, orchestrator, credential));
+    match known.await {
+        Ok(known) => Ok((known.expires_at > machine_seconds()).then_some(known)),
+        Err(error) => match &*error {
+            NotKnown::Refused => Ok(None),
+            NotKnown::Failed(error) => Err(error.clone()),
+        },
+    }
+}
+
+/// Why nobody is known behind a token; not remembered.
+enum NotKnown {
+    Refused,
+    Failed(ApiError),
+}
+
+async fn ask_about(
+    state: &State,
+    orchestrator: &Arc<dyn Orchestrator>,
+    credential: Credential,
+) -> Result<Arc<Known>, NotKnown> {
+    let failed = |error: ApiError| NotKnown::Failed(error);
+    match orchestrator.sign_in(credential).await.map_err(|error| failed(error.into()))? {
+        SignIn::Accepted(identity) => {
+            let db = &state.app.db;
+            let mut conn = db.read().await.map_err(|error| failed(error.into()))?;
+            let scope = load_scope(&mut conn, &identity, state.now()).await;
+            let scope = scope.map_err(|error| failed(error.into()))?;
+            let lasts = machine_seconds() + state.guard.token_seconds;
+            let expires_at = identity.expires_at.unwrap_or(lasts);
+            Ok(Arc::new(Known { identity: *identity, scope, expires_at }))
+        }
+        SignIn::Refused { reason } => {
+            tracing::info!(reason, "the orchestrator refused a token");
+            Err(NotKnown::Refused)
+        }
+        SignIn::SecondFactorNeeded => Err(NotKnown::Refused),
+    }
+}
+
 /// Ends a token at once.
 pub async fn revoke(state: &State, token: &str) -> Result<(), ApiError> {
     let hash = token_hash(token);
@@ -167,9 +230,11 @@ pub async fn sign_in(
         Some(key) => state.guard.credentials.get(key).await,
         None => None,
     };
+    let ended =
+        |identity: &Identity| identity.expires_at.is_some_and(|end| end <= machine_seconds());
     let identity = match remembered {
-        Some(identity) => identity,
-        None => match orchestrator.sign_in(credential).await? {
+        Some(identity) if !ended(&identity) => identity,
+        _ => match orchestrator.sign_in(credential).await? {
             SignIn::Accepted(identity) => *identity,
             SignIn::Refused { reason } => {
                 tracing::info!(reason, "the orchestrator refused a sign-in");
@@ -191,7 +256,9 @@ async fn issue(state: &State, identity: Identity) -> Result<Issued, ApiError> {
         .map_err(|error| ApiError::internal("draw a token", &error))?;
     let token = format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
     let created_at = machine_seconds();
-    let row = TokenRow { identity, expires_at: created_at + state.guard.token_seconds };
+    let lasts = created_at + state.guard.token_seconds;
+    let expires_at = identity.expires_at.map_or(lasts, |end| end.min(lasts));
+    let row = TokenRow { identity, expires_at };
     let hash = token_hash(&token);
     let actor = Actor(format!("user:{}", who(&row.identity)));
     let entry = audit::Entry {
@@ -226,6 +293,7 @@ fn choose<'a>(
         match credential {
             Credential::ConsoleSession { .. } => can.console_session,
             Credential::SignedRequest { .. } => can.signed_request,
+            Credential::Token { .. } => can.token,
             Credential::Password { .. } => can.password,
         }
     };
@@ -252,6 +320,7 @@ fn check_whole(credential: &Credential) -> Result<(), ApiError> {
             ("console_session", !session.is_empty() && !key.is_empty())
         }
         Credential::SignedRequest { query } => ("signed_request", !query.is_empty()),
+        Credential::Token { token } => ("token", !token.is_empty()),
         Credential::Password { name, password, .. } => {
             ("password", !name.is_empty() && !password.is_empty())
         }
@@ -264,6 +333,7 @@ fn memory_key(source: &SourceName, credential: &Credential) -> Option<String> {
     let parts = match credential {
         Credential::ConsoleSession { session, key } => ["session", session, key],
         Credential::SignedRequest { query } => ["signed", query, ""],
+        Credential::Token { token } => ["token", token, ""],
         Credential::Password { .. } => return None,
     };
     let mut hash = Sha256::new();

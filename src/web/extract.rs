@@ -19,10 +19,15 @@ use subtle::ConstantTimeEq;
 use super::auth::{self, Known};
 use super::error::ApiError;
 use super::state::State;
+use crate::ids::SourceName;
 use crate::scope::Scope;
 
 /// Header in which scripts of Billow's own pages send the form token.
 pub const CSRF_HEADER: &str = "x-billow-csrf";
+/// Header in which a token of the orchestrator's own is shown.
+pub const TOKEN_HEADER: &str = "x-auth-token";
+/// Header that names the source whose token it is, where several give tokens.
+pub const SOURCE_HEADER: &str = "x-billow-source";
 const ROWS_DEFAULT: u32 = 50;
 const ROWS_MAX: u32 = 500;
 
@@ -67,19 +72,38 @@ impl Caller {
 /// A change asked for by cookie must come from Billow's own pages.
 pub async fn identify(request: &HttpRequest) -> Result<Option<Caller>, ApiError> {
     let state = state_of(request)?;
-    let Some((token, by_cookie)) = shown_token(request) else {
+    let Some(shown) = shown_token(request) else {
         state.limits.count_address(request)?;
         return Ok(None);
     };
-    let Some(known) = auth::authenticate(&state, &token).await? else {
+    let known = match shown.way {
+        Way::Orchestrator => {
+            let source = header_text(request, SOURCE_HEADER).map(SourceName);
+            auth::authenticate_shown(&state, source.as_ref(), &shown.token).await?
+        }
+        Way::Bearer | Way::Cookie => auth::authenticate(&state, &shown.token).await?,
+    };
+    let Some(known) = known else {
         state.limits.count_address(request)?;
         return Ok(None);
     };
     state.limits.count_caller(&known.actor().0)?;
+    check_rules(&known, request)?;
+    let by_cookie = shown.way == Way::Cookie;
     if by_cookie && !is_safe(request.method()) {
         state.policy.check_origin(request)?;
     }
-    Ok(Some(Caller { known, token: token.into(), by_cookie }))
+    Ok(Some(Caller { known, token: shown.token.into(), by_cookie }))
+}
+
+/// A credential that is limited to some calls makes no others.
+fn check_rules(known: &Known, request: &HttpRequest) -> Result<(), ApiError> {
+    let Some(rules) = &known.identity.rules else { return Ok(()) };
+    let (method, path) = (request.method().as_str(), request.path());
+    if rules.iter().any(|rule| rule.allows(method, path)) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden("the access rules of this credential do not allow the call"))
 }
 
 fn is_safe(method: &Method) -> bool {
@@ -92,12 +116,34 @@ pub fn state_of(request: &HttpRequest) -> Result<web::Data<State>, ApiError> {
     state.ok_or_else(|| ApiError::internal("find the server's state", &"it was not given"))
 }
 
-fn shown_token(request: &HttpRequest) -> Option<(String, bool)> {
+/// How a token was shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Bearer,
+    /// It is the orchestrator's, not Billow's.
+    Orchestrator,
+    Cookie,
+}
+
+struct Shown {
+    token: String,
+    way: Way,
+}
+
+fn shown_token(request: &HttpRequest) -> Option<Shown> {
     if let Some(value) = request.headers().get(header::AUTHORIZATION) {
         let token = value.to_str().ok()?.strip_prefix("Bearer ")?.trim();
-        return Some((token.to_owned(), false));
+        return Some(Shown { token: token.to_owned(), way: Way::Bearer });
     }
-    request.cookie(auth::COOKIE).map(|cookie| (cookie.value().to_owned(), true))
+    if let Some(token) = header_text(request, TOKEN_HEADER) {
+        return Some(Shown { token, way: Way::Orchestrator });
+    }
+    let cookie = request.cookie(auth::COOKIE)?;
+    Some(Shown { token: cookie.value().to_owned(), way: Way::Cookie })
+}
+
+fn header_text(request: &HttpRequest, name: &str) -> Option<String> {
+    Some(request.headers().get(name)?.to_str().ok()?.trim().to_owned())
 }
 
 impl FromRequest for Caller {

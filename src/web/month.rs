@@ -7,7 +7,7 @@ use super::reach::{self, Reach, Reached};
 use crate::app::App;
 use crate::bill::days::DayAmount;
 use crate::bill::document::ChargePart;
-use crate::bill::month::{Month, MonthRequest, load_month};
+use crate::bill::month::{Month, MonthRequest, load_month_so_far};
 use crate::customer::change::cycle_of;
 use crate::customer::store::AsOf;
 use crate::customer::{Agreement, Customer};
@@ -95,7 +95,7 @@ pub async fn load_view(app: &App, scope: &Scope, ask: MonthAsk) -> Result<MonthV
     let known_at = knowledge::present(&mut conn, app.clock.as_ref()).await?;
     let request =
         MonthRequest { agreement: &agreement, period, known_at, prices_known_at: known_at };
-    let month = load_month(&mut conn, request).await?;
+    let month = load_month_so_far(&mut conn, request, now).await?;
     view_of(month, agreement, (period, now), narrowed(reach, ask.only))
 }
 

@@ -6,6 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 
 use super::api::*;
 use super::auth::COOKIE;
+use super::extract::TOKEN_HEADER;
 
 /// All of the API.
 #[derive(OpenApi)]
@@ -29,7 +30,7 @@ use super::auth::COOKIE;
         catalog::list, price_books::list, price_books::show,
         health::live, health::ready, health::metrics, health::openapi,
     ),
-    security(("token" = []), ("cookie" = [])),
+    security(("token" = []), ("cloud_token" = []), ("cookie" = [])),
     modifiers(&Security)
 )]
 pub struct Api;
@@ -41,6 +42,8 @@ impl utoipa::Modify for Security {
         let components = api.components.get_or_insert_with(Default::default);
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         components.add_security_scheme("token", SecurityScheme::Http(bearer));
+        let shown = ApiKey::Header(ApiKeyValue::new(TOKEN_HEADER));
+        components.add_security_scheme("cloud_token", SecurityScheme::ApiKey(shown));
         let cookie = ApiKey::Cookie(ApiKeyValue::new(COOKIE));
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
     }

@@ -7,6 +7,8 @@ mod collect;
 mod customer;
 mod demo;
 mod lab;
+mod observe;
+mod openstack;
 mod ops;
 mod present;
 mod rate;

@@ -42,9 +42,13 @@ impl Orchestrator for CloudStack {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             windowed_usage: true,
+            observations: false,
+            derived_usage: false,
             console_session: true,
             signed_request: true,
+            token: false,
             password: true,
+            projects: false,
             second_factor: true,
         }
     }

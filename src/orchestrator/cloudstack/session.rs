@@ -23,7 +23,8 @@ pub async fn sign_in(client: &Client, credential: Credential) -> Answer<SignIn> 
     match credential {
         Credential::ConsoleSession { session, key } => console(client, &session, &key).await,
         Credential::SignedRequest { query } => signed(client, &query).await,
-        Credential::Password { name, password, domain, second_factor } => {
+        Credential::Token { .. } => Ok(refused("this cloud has no tokens")),
+        Credential::Password { name, password, domain, second_factor, .. } => {
             let login = Login { name, password, domain, second_factor };
             password_login(client, login).await
         }
@@ -254,6 +255,8 @@ async fn identify_user(
         domain_id,
         domain_path,
         owners,
+        expires_at: None,
+        rules: None,
     })))
 }
 

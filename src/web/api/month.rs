@@ -43,6 +43,8 @@ pub struct MonthJson {
     pub progress: String,
     /// Usage is collected up to this instant; later usage is missing, not zero.
     pub complete_until: String,
+    /// Figures after `complete_until` are provisional, of what was seen up to this instant.
+    pub provisional_until: Option<String>,
     /// Some amount is in doubt: `holds` tells why.
     pub held: bool,
     /// False: only the caller's own parts are shown, without taxes and lines.
@@ -99,6 +101,7 @@ impl From<MonthView> for MonthJson {
             period_span: view.period.span.into(),
             progress: view.progress.as_str().to_owned(),
             complete_until: instant(view.complete_until),
+            provisional_until: view.month.provisional.map(|time| instant(time.until)),
             held: !view.holds.is_empty(),
             whole: view.whole,
             net: view.net.into(),

@@ -16,7 +16,7 @@ use crate::web::extract::Caller;
 use crate::web::headers::Policy;
 use crate::web::state::State;
 
-/// A credential of the cloud; exactly one of the three.
+/// A credential of the cloud; exactly one of the four.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SessionRequest {
@@ -27,6 +27,8 @@ pub struct SessionRequest {
     /// A complete signed request of the user's own key that lists the user, as a query string.
     /// The secret is never sent.
     pub signed_request: Option<String>,
+    /// A token that the cloud gave the user.
+    pub token: Option<String>,
     /// Name and password, passed on and forgotten.
     pub password: Option<Password>,
     /// Set the token as a cookie, too.
@@ -51,6 +53,8 @@ pub struct Password {
     /// Path of the domain; empty for the topmost.
     #[serde(default)]
     pub domain: String,
+    /// Name of the project, where the cloud has them; empty: all that the user has.
+    pub project: Option<String>,
     /// The code, after the answer `second_factor_needed`.
     pub second_factor: Option<String>,
 }
@@ -163,19 +167,21 @@ fn second_factor_needed() -> ApiError {
 }
 
 fn credential_of(body: SessionRequest) -> Result<Credential, ApiError> {
-    match (body.console_session, body.signed_request, body.password) {
-        (Some(console), None, None) => {
+    match (body.console_session, body.signed_request, body.token, body.password) {
+        (Some(console), None, None, None) => {
             Ok(Credential::ConsoleSession { session: console.session, key: console.key })
         }
-        (None, Some(query), None) => Ok(Credential::SignedRequest { query }),
-        (None, None, Some(password)) => Ok(Credential::Password {
+        (None, Some(query), None, None) => Ok(Credential::SignedRequest { query }),
+        (None, None, Some(token), None) => Ok(Credential::Token { token }),
+        (None, None, None, Some(password)) => Ok(Credential::Password {
             name: password.name,
             password: password.password,
             domain: password.domain,
+            project: password.project,
             second_factor: password.second_factor,
         }),
         _ => {
-            let message = "send exactly one of console_session, signed_request and password";
+            let message = "send exactly one of console_session, signed_request, token and password";
             Err(ApiError::invalid("console_session", message))
         }
     }

@@ -172,6 +172,10 @@ fn standing(visitor: &Visitor, view: &MonthView) -> Markup {
                 " " (visitor.text(texts::COMPLETE_UNTIL)) " "
                 time { (format::instant(view.complete_until, visitor.language)) } "."
             }
+            @if let Some(time) = view.month.provisional {
+                " " (visitor.text(texts::PROVISIONAL)) " "
+                time { (format::instant(time.until, visitor.language)) } "."
+            }
             @if !view.whole { " " (visitor.text(texts::PARTIAL)) }
         }
     }

@@ -84,7 +84,7 @@ fn summary(visitor: &Visitor, here: &str, found: &Reconciliation, asked: bool) -
 fn table(visitor: &Visitor, rows: &[Row]) -> Markup {
     let numbers = [texts::RECORDED, texts::METERED, texts::BILLED, texts::NET, texts::INVENTORY];
     html! {
-        table.list {
+        table.list.stacked {
             thead { tr {
                 th scope="col" { (visitor.text(texts::OWNER)) }
                 th scope="col" { (visitor.text(texts::METER)) }
@@ -99,44 +99,66 @@ fn table(visitor: &Visitor, rows: &[Row]) -> Markup {
 /// A side that tells nothing is a dash, never a zero.
 fn table_row(visitor: &Visitor, row: &Row) -> Markup {
     let language = visitor.language;
-    let quantity = |of: Option<&Exact>| match of {
-        Some(of) => format::quantity(of, language),
-        None => "–".to_owned(),
-    };
+    let dash = || "–".to_owned();
+    let quantity = |of: Option<&Exact>| of.map_or_else(dash, |of| format::quantity(of, language));
     let billed = row.billed.as_ref();
-    let net = |of: &Billed| Money { minor: of.net_minor, currency: of.currency };
+    let net =
+        |of: &Billed| format::money(Money { minor: of.net_minor, currency: of.currency }, language);
+    let recorded = row.recorded.as_ref().and_then(|of| of.quantity.as_ref());
+    let metered = row.metered.as_ref().map(|of| &of.quantity);
+    let inventory = row.inventory.map_or_else(dash, |count| count.to_string());
     let open = row.differences.iter().any(|one| one.open);
     html! {
         tr {
-            td { (row.owner_name.as_deref().unwrap_or(&row.owner.id)) }
-            td { (format::meter(&row.meter, language)) " " small.quiet { (row.unit) } }
-            td.number { (quantity(row.recorded.as_ref().and_then(|of| of.quantity.as_ref()))) }
-            td.number { (quantity(row.metered.as_ref().map(|of| &of.quantity))) }
-            td.number { (quantity(billed.map(|of| &of.measure.quantity))) }
-            td.number {
-                @match billed {
-                    Some(of) => { (format::money(net(of), language)) }
-                    None => { "–" }
-                }
-            }
-            td.number {
-                @match row.inventory { Some(count) => { (count) } None => { "–" } }
-            }
-            td { @if open { span.tag { (visitor.text(texts::OPEN)) } } }
+            (visitor.cell(texts::OWNER, &html! {
+                (row.owner_name.as_deref().unwrap_or(&row.owner.id))
+            }))
+            (visitor.cell(texts::METER, &html! {
+                span { (format::meter(&row.meter, language)) " " small.quiet { (row.unit) } }
+            }))
+            (visitor.number(texts::RECORDED, &quantity(recorded)))
+            (visitor.number(texts::METERED, &quantity(metered)))
+            (visitor.number(texts::BILLED, &quantity(billed.map(|of| &of.measure.quantity))))
+            (visitor.number(texts::NET, &billed.map_or_else(dash, net)))
+            (visitor.number(texts::INVENTORY, &inventory))
+            (visitor.cell(texts::STATE, &html! {
+                @if open { span.tag { (visitor.text(texts::OPEN)) } } @else { "–" }
+            }))
         }
     }
 }
 
+/// What is open stands first; what explains itself is folded.
 fn differences(visitor: &Visitor, found: &Reconciliation) -> Markup {
-    let rows = found.rows.iter().filter(|row| !row.differences.is_empty());
+    let all =
+        || found.rows.iter().flat_map(|row| row.differences.iter().map(move |one| (row, one)));
+    let head = |row: &Row| {
+        html! {
+            (format::meter(&row.meter, visitor.language)) " "
+            small.quiet { (row.owner_name.as_deref().unwrap_or(&row.owner.id)) }
+        }
+    };
     html! {
-        @for row in rows {
+        @for row in found.rows.iter().filter(|row| row.differences.iter().any(|one| one.open)) {
             section.card {
-                h2 {
-                    (format::meter(&row.meter, visitor.language)) " "
-                    small.quiet { (row.owner_name.as_deref().unwrap_or(&row.owner.id)) }
+                h2 { (head(row)) }
+                ul {
+                    @for difference in row.differences.iter().filter(|one| one.open) {
+                        li { (one(visitor, difference)) }
+                    }
                 }
-                ul { @for difference in &row.differences { li { (one(visitor, difference)) } } }
+            }
+        }
+        @if all().any(|(_, one)| !one.open) {
+            section.card {
+                details {
+                    summary { (visitor.text(texts::EXPLAINED)) }
+                    ul {
+                        @for (row, difference) in all().filter(|(_, one)| !one.open) {
+                            li { (head(row)) ": " (one(visitor, difference)) }
+                        }
+                    }
+                }
             }
         }
     }

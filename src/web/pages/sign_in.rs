@@ -30,6 +30,8 @@ pub struct SignInForm {
     password: String,
     #[serde(default)]
     domain: String,
+    #[serde(default)]
+    project: String,
     second_factor: Option<String>,
     next: Option<String>,
 }
@@ -40,6 +42,7 @@ struct Shown {
     source: Option<String>,
     name: String,
     domain: String,
+    project: String,
     next: Option<String>,
     message: Option<String>,
     second_factor: bool,
@@ -88,6 +91,7 @@ async fn attempt(
         source: form.source.clone(),
         name: form.name.clone(),
         domain: form.domain.clone(),
+        project: form.project.clone(),
         next: form.next.filter(|next| is_ours(next)),
         message: None,
         second_factor: second_factor.is_some(),
@@ -96,6 +100,7 @@ async fn attempt(
         name: form.name,
         password: form.password,
         domain: form.domain,
+        project: Some(form.project).filter(|project| !project.trim().is_empty()),
         second_factor: second_factor.map(|code| code.trim().to_owned()),
     };
     let source = form.source.map(SourceName);
@@ -161,19 +166,21 @@ fn is_ours(next: &str) -> bool {
 }
 
 fn form_page(state: &State, look: &Look, status: StatusCode, shown: &Shown) -> HttpResponse {
-    let sources: Vec<String> = state
-        .app
-        .orchestrators
-        .iter()
-        .filter(|orchestrator| orchestrator.capabilities().password)
-        .map(|orchestrator| orchestrator.source().0.clone())
-        .collect();
-    let body = form(look, shown, &sources);
+    let mut sources = Vec::new();
+    let mut projects = false;
+    for orchestrator in &state.app.orchestrators {
+        let can = orchestrator.capabilities();
+        if can.password {
+            sources.push(orchestrator.source().0.clone());
+            projects |= can.projects;
+        }
+    }
+    let body = form(look, shown, &sources, projects);
     let page = Page { title: look.text(texts::SIGN_IN).to_owned(), body, live: false };
     look.plain(status, page)
 }
 
-fn form(look: &Look, shown: &Shown, sources: &[String]) -> Markup {
+fn form(look: &Look, shown: &Shown, sources: &[String], projects: bool) -> Markup {
     html! {
         section.sign-in.card {
             h1 { (look.text(texts::SIGN_IN)) }
@@ -209,6 +216,12 @@ fn form(look: &Look, shown: &Shown, sources: &[String]) -> Markup {
                     input name="domain" value=(shown.domain) autocomplete="organization";
                     small { (look.text(texts::DOMAIN_HINT)) }
                 }))
+                @if projects {
+                    (field(look, texts::PROJECT, html! {
+                        input name="project" value=(shown.project);
+                        small { (look.text(texts::PROJECT_HINT)) }
+                    }))
+                }
                 @if shown.second_factor {
                     (field(look, texts::SECOND_FACTOR, html! {
                         input name="second_factor" inputmode="numeric"

@@ -44,6 +44,10 @@ texts! {
     DOMAIN_HINT: "Leave empty unless you were given one.",
         "Leer lassen, wenn Ihnen keine genannt wurde.",
         "Laissez vide si aucun ne vous a été indiqué.";
+    PROJECT: "Project", "Projekt", "Projet";
+    PROJECT_HINT: "Leave empty for all that you have, or where your cloud has none.",
+        "Leer lassen für alle, die Sie haben, oder wenn Ihre Cloud keine hat.",
+        "Laissez vide pour tous les vôtres, ou si votre cloud n’en a pas.";
     SECOND_FACTOR: "Code of your second factor", "Code Ihres zweiten Faktors",
         "Code de votre second facteur";
     SECOND_FACTOR_HOW:
@@ -77,6 +81,9 @@ texts! {
         "Alle Nutzung dieses Monats ist eingesammelt.",
         "Tout l’usage de ce mois est collecté.";
     COMPLETE_UNTIL: "Usage collected until", "Nutzung eingesammelt bis", "Usage collecté jusqu’au";
+    PROVISIONAL: "Later figures are provisional, of what was seen until",
+        "Spätere Zahlen sind vorläufig, nach dem Stand von",
+        "Les chiffres suivants sont provisoires, selon l’état au";
     PARTIAL: "You see the usage of your own account and projects, not the whole customer's.",
         "Sie sehen die Nutzung Ihres Kontos und Ihrer Projekte, nicht die des ganzen Kunden.",
         "Vous voyez l’usage de votre compte et de vos projets, pas celui de tout le client.";
@@ -125,7 +132,6 @@ texts! {
     EARLIER: "Earlier", "Früher", "Précédent";
     LATER: "Later", "Später", "Suivant";
     LINE: "Line", "Position", "Ligne";
-    PROJECT: "Project", "Projekt", "Projet";
     OF: "of", "von", "sur";
     PRICE_AS_APPLIED: "The price as applied", "Der Preis, wie er galt", "Le prix appliqué";
     ARITHMETIC: "Calculation", "Rechnung", "Calcul";
@@ -149,6 +155,8 @@ texts! {
     ALL_AGREES: "What was recorded, metered and billed agrees.",
         "Erfasstes, Gemessenes und Berechnetes stimmen überein.",
         "Ce qui est enregistré, mesuré et facturé concorde.";
+    EXPLAINED: "Differences that explain themselves", "Abweichungen, die sich erklären",
+        "Écarts qui s’expliquent";
     DIFFERENCES_OPEN: "There are differences that somebody has to look at.",
         "Es gibt Abweichungen, die jemand ansehen muss.",
         "Il y a des écarts que quelqu’un doit examiner.";

@@ -4,11 +4,15 @@
 
 use std::collections::BTreeSet;
 
-use billow::bill::document::InvoiceDocument;
+use billow::bill::credit::CreditRequest;
+use billow::bill::document::{DocumentKind, InvoiceDocument};
 use billow::bill::explain::{ExplainRequest, load_explanation};
 use billow::bill::file::pdf;
+use billow::bill::issue::{chain_hash, charges_hash, sha256};
+use billow::bill::run::{create_credit_note, issue_one};
 use billow::bill::store::{InvoiceFilter, load_invoices};
 use billow::bill::verify::{Verdict, Verification, verify};
+use billow::finding::decision::{Decision, decide};
 use billow::rate::ChargeKind;
 use billow::scope::Scope;
 use serde_json::json;
@@ -18,6 +22,14 @@ use super::cloud::{ADDRESS, ALLOCATED, CloudShop, RUNNING, SENT, VOLUME, VPC, ro
 use super::shop::Opening;
 use crate::on_both_engines;
 use crate::support::db::sqlite;
+
+const FIRST: &str = "INV-2025-00001";
+const SECOND: &str = "INV-2025-00002";
+const THIRD: &str = "INV-2025-00003";
+/// On the first invoice, and on the line of the second that corrects the first.
+const LESS: &str = "CN-2025-00001";
+const LESS_LATE: &str = "CN-2025-00002";
+const AGREED: &str = "CN-2025-00003";
 
 /// One price for each kind of charge.
 const PRICES: &str = r#"
@@ -60,7 +72,8 @@ model = "flat"
 amount = "7"
 "#;
 
-/// A month of usage, issued; then late usage and a withdrawal, which the next month corrects.
+/// A month of usage, issued; late usage, which the next invoice pays; usage that was less, which a
+/// run credits; and a credit note by a person.
 async fn billed(db: billow::store::Db) -> CloudShop {
     let cloud = CloudShop::open(db, Opening::default(), PRICES).await;
     let day = "2025-09-10";
@@ -76,20 +89,37 @@ async fn billed(db: billow::store::Db) -> CloudShop {
     cloud.shop.at("2025-10-05T00:00:00Z");
     cloud.collect(day, &rows).await;
     cloud.collect("2025-09-30", &[]).await;
-    issue(&cloud, "2025-09").await;
+    issue(&cloud, "2025-09", &[FIRST]).await;
     cloud.shop.at("2025-10-20T00:00:00Z");
     let late = with(row(RUNNING, "vm2", "2025-09-11", "24"), json!({}));
     cloud.collect("2025-09-11", &[late]).await;
     cloud.collect("2025-10-05", &[row(RUNNING, "vm1", "2025-10-05", "24")]).await;
     cloud.collect("2025-10-31", &[]).await;
     cloud.shop.at("2025-11-05T00:00:00Z");
-    issue(&cloud, "2025-10").await;
+    issue(&cloud, "2025-10", &[SECOND]).await;
+    cloud.shop.at("2025-11-20T00:00:00Z");
+    let less = [row(RUNNING, "vm1", day, "15"), row(SENT, "net1", day, "15000000000")];
+    cloud.collect(day, &less).await;
+    for finding in cloud.world.findings("changed_on_reread").await {
+        decide(&cloud.shop.app, &finding.id, Decision::Release, "less was used")
+            .await
+            .expect("release");
+    }
+    cloud.collect("2025-11-30", &[]).await;
+    cloud.shop.at("2025-12-05T00:00:00Z");
+    issue(&cloud, "2025-11", &[THIRD, LESS, LESS_LATE]).await;
+    cloud.shop.at("2025-12-06T00:00:00Z");
+    let lines = CreditRequest::Lines(vec![(1, None), (2, Some(1))]);
+    let id = create_credit_note(&cloud.shop.app, SECOND, &lines, "agreed").await.expect("draft");
+    issue_one(&cloud.shop.app, &id).await.expect("issue").expect("the note");
     cloud
 }
 
-async fn issue(cloud: &CloudShop, label: &str) {
+async fn issue(cloud: &CloudShop, label: &str, numbers: &[&str]) {
     let report = cloud.shop.run(label).await;
-    assert_eq!(cloud.shop.issue(label).await.len(), 1, "{:?}", report.drafts);
+    let issued = cloud.shop.issue(label).await;
+    let issued: Vec<&str> = issued.iter().map(|line| line.number.as_str()).collect();
+    assert_eq!(issued, numbers, "{:?}", report.drafts);
 }
 
 async fn documents(cloud: &CloudShop) -> Vec<InvoiceDocument> {
@@ -136,7 +166,12 @@ on_both_engines! {
                     assert!(raw["rawusage"].is_string(), "{name}: {raw}");
                     assert!(record.body_hash.is_some() && record.request.is_some(), "{name}");
                 }
-                let correction = if line.corrects.is_some() { " correction" } else { "" };
+                let correction = match (document.kind, line.corrects.is_some()) {
+                    (DocumentKind::CreditNote, _) if document.automatic => " withdrawn",
+                    (DocumentKind::CreditNote, _) => " credited",
+                    (DocumentKind::Invoice, true) => " correction",
+                    (DocumentKind::Invoice, false) => "",
+                };
                 kinds.insert(format!("{:?}{correction}", line.kind));
             }
         }
@@ -151,7 +186,9 @@ on_both_engines! {
         ];
         let mut expected: BTreeSet<String> =
             expected.iter().map(|kind| format!("{kind:?}")).collect();
-        expected.insert(format!("{:?} correction", ChargeKind::Usage));
+        for kind in ["Usage correction", "Usage withdrawn", "TierFee withdrawn", "Usage credited"] {
+            expected.insert(kind.to_owned());
+        }
         assert_eq!(kinds, expected);
     }
 }
@@ -182,9 +219,6 @@ fn check_named(change: &str, found: &Verification, number: &str, what: &str) {
     assert!(named, "{change}: {:?}", found.deviations);
 }
 
-const FIRST: &str = "INV-2025-00001";
-const SECOND: &str = "INV-2025-00002";
-
 on_both_engines! {
     async fn a_changed_byte_is_named(db: Db) {
         let cloud = billed(db).await;
@@ -194,11 +228,11 @@ on_both_engines! {
         }
         let good = verified(&cloud).await;
         assert!(good.is_good() && good.deviations.is_empty(), "{:?}", good.deviations);
-        assert!(good.documents == 2 && good.records >= 7 && good.pages >= 3, "{good:?}");
+        assert!(good.documents == 6 && good.records >= 7 && good.pages >= 3, "{good:?}");
         let select = "SELECT body FROM invoice_file WHERE invoice_id = \
-                      (SELECT id FROM invoice WHERE sequence = 1)";
+                      (SELECT id FROM invoice WHERE number = 'INV-2025-00001')";
         let update = "UPDATE invoice_file SET body = $1 WHERE invoice_id = \
-                      (SELECT id FROM invoice WHERE sequence = 1)";
+                      (SELECT id FROM invoice WHERE number = 'INV-2025-00001')";
         flip_a_byte(&cloud, select, update).await;
         check_named("PDF", &verified(&cloud).await, FIRST, "the PDF's bytes were changed");
         flip_a_byte(&cloud, select, update).await;
@@ -214,52 +248,146 @@ on_both_engines! {
     }
 }
 
-#[tokio::test]
-async fn a_changed_row_is_named() {
-    for (change, number, what) in [
-        (
-            "UPDATE usage_record SET quantity = '21' WHERE resource = 'vm1' AND quantity = '20' \
+/// A change, the document that it touches, and words by which it is named.
+const CHANGED: &[(&str, &str, &str)] = &[
+    (
+        "UPDATE usage_record SET quantity = '21' WHERE resource = 'vm1' AND quantity = '20' \
           AND meter = 'vm_running'",
-            FIRST,
-            "differs from row 0 of evidence page",
-        ),
-        ("UPDATE usage_record SET quantity = '23' WHERE resource = 'vm2'", SECOND, "differs from"),
-        (
-            "UPDATE usage_record SET resource = 'vm9' WHERE resource = 'ip1'",
-            FIRST,
-            "the records of ip1 were changed",
-        ),
-        ("DELETE FROM usage_record WHERE resource = 'net1'", FIRST, "from its evidence"),
-        (
-            "UPDATE evidence_page SET body_hash = (SELECT body_hash FROM evidence_page WHERE id = \
+        FIRST,
+        "differs from row 0 of evidence page",
+    ),
+    ("UPDATE usage_record SET quantity = '23' WHERE resource = 'vm2'", SECOND, "differs from"),
+    (
+        "UPDATE usage_record SET resource = 'vm9' WHERE resource = 'ip1'",
+        FIRST,
+        "the records of ip1 were changed",
+    ),
+    ("DELETE FROM usage_record WHERE resource = 'net1'", FIRST, "from its evidence"),
+    (
+        "UPDATE evidence_page SET body_hash = (SELECT body_hash FROM evidence_page WHERE id = \
           (SELECT MIN(evidence) FROM usage_record WHERE resource = 'vm1')) WHERE id = \
           (SELECT evidence FROM usage_record WHERE resource = 'vm2')",
-            SECOND,
-            "differs from row",
-        ),
-        ("UPDATE charge SET part = REPLACE(part, 'disk1', 'disk2')", FIRST, "charges behind"),
-        (
-            "UPDATE invoice SET document = REPLACE(document, '\"vm\"', '\"wm\"') \
+        SECOND,
+        "differs from row",
+    ),
+    ("UPDATE charge SET part = REPLACE(part, 'disk1', 'disk2')", FIRST, "charges behind"),
+    (
+        "UPDATE invoice SET document = REPLACE(document, '\"vm\"', '\"wm\"') \
              WHERE sequence = 1",
-            FIRST,
-            "the document's text was changed",
-        ),
-        ("UPDATE invoice SET chain_hash = 'ab' WHERE sequence = 1", FIRST, "chain hash"),
-        ("UPDATE invoice SET net_minor = net_minor - 1 WHERE sequence = 2", SECOND, "totals"),
-        (
-            "UPDATE price_book_version SET prices = REPLACE(prices, '\"0.1\"', '\"0.2\"')",
-            FIRST,
-            "from its evidence",
-        ),
-        (
-            "UPDATE posting SET amount_minor = amount_minor + 1 WHERE ordinal = 0",
-            "ledger",
-            "sums to",
-        ),
-        ("DELETE FROM invoice WHERE sequence = 2", "INV-2025-00002", "is missing"),
-    ] {
+        FIRST,
+        "the document's text was changed",
+    ),
+    ("UPDATE invoice SET chain_hash = 'ab' WHERE sequence = 1", FIRST, "chain hash"),
+    ("UPDATE invoice SET net_minor = net_minor - 1 WHERE sequence = 2", SECOND, "net_minor"),
+    (
+        "UPDATE price_book_version SET prices = REPLACE(prices, '\"0.1\"', '\"0.2\"')",
+        FIRST,
+        "from its evidence",
+    ),
+    ("UPDATE posting SET amount_minor = amount_minor + 1 WHERE ordinal = 0", "ledger", "sums to"),
+    ("DELETE FROM invoice WHERE number = 'INV-2025-00002'", THIRD, "number 2 of its series"),
+    ("DELETE FROM invoice WHERE number = 'INV-2025-00002'", SECOND, "no issued document"),
+    ("DELETE FROM invoice WHERE number = 'INV-2025-00003'", THIRD, "is missing"),
+    (
+        "UPDATE posting SET amount_minor = amount_minor * 2 WHERE entry_id = (SELECT id FROM \
+             ledger_entry WHERE text = 'INV-2025-00002')",
+        SECOND,
+        "its ledger entry",
+    ),
+    (
+        "DELETE FROM posting WHERE entry_id = (SELECT id FROM ledger_entry \
+             WHERE text = 'CN-2025-00003')",
+        AGREED,
+        "its ledger entry",
+    ),
+    ("UPDATE ledger_entry SET invoice_id = 'x' WHERE text = 'CN-2025-00001'", LESS, "ledger"),
+    (
+        "UPDATE ledger_entry SET invoice_id = 'x' WHERE text = 'INV-2025-00001'",
+        FIRST,
+        "belongs to no issued document",
+    ),
+    (
+        "UPDATE attribute_set SET attributes = REPLACE(attributes, '10737418240', '1')",
+        FIRST,
+        "attributes",
+    ),
+    (
+        "UPDATE usage_record SET quantity = '14' WHERE revision = 1 AND resource = 'vm1'",
+        LESS_LATE,
+        "line",
+    ),
+    (
+        "DELETE FROM usage_record WHERE revision = 1 AND resource = 'net1'",
+        LESS,
+        "from its evidence",
+    ),
+    ("UPDATE usage_record SET quantity = 'many' WHERE resource = 'ip1'", FIRST, "many"),
+    ("UPDATE usage_record SET kind = 'gauge' WHERE resource = 'ip1'", FIRST, "differs from row 3"),
+    ("UPDATE invoice SET due_date = '2030-01-01' WHERE sequence = 1", FIRST, "due_date"),
+    ("UPDATE invoice SET customer_id = 'x' WHERE number = 'CN-2025-00003'", AGREED, "customer_id"),
+    ("UPDATE invoice_owner SET owner = 'a2'", FIRST, "owners"),
+];
+
+#[tokio::test]
+async fn a_changed_row_is_named() {
+    for (change, number, what) in CHANGED {
         let cloud = billed(sqlite().await).await;
         execute(&cloud, change).await;
         check_named(change, &verified(&cloud).await, number, what);
+    }
+}
+
+/// A document rewritten with all its hashes and those of its chain, by somebody who knows how.
+async fn forge(cloud: &CloudShop, number: &str, change: impl Fn(&mut InvoiceDocument)) {
+    let mut document = cloud.shop.invoice(number).await;
+    change(&mut document);
+    let json = billow::store::codec::to_json(&document);
+    let mut tx = cloud.shop.app.db.begin().await.expect("begin");
+    let parts = billow::bill::store::load_parts(&mut tx, &document.seller_id, &document.id);
+    let charges = charges_hash(&parts.await.expect("parts"));
+    let sql = "SELECT previous_chain_hash FROM invoice WHERE number = $1";
+    let row = tx.fetch_one(sqlx::query(sql).bind(number.to_owned())).await.expect("a row");
+    let previous: String = row.get(0);
+    let content = sha256(&[json.as_bytes()]);
+    let chain = chain_hash(&previous, number, &content, &charges);
+    let sql = "UPDATE invoice SET document = $1, content_hash = $2, chain_hash = $3, \
+               net_minor = $4, tax_minor = $5, gross_minor = $6 WHERE number = $7";
+    let query = sqlx::query(sql).bind(json).bind(content).bind(chain.clone());
+    let query = query.bind(document.net_minor).bind(document.tax_minor).bind(document.gross_minor);
+    tx.execute(query.bind(number.to_owned())).await.expect("change");
+    let sql = "UPDATE series_state SET last_chain_hash = $1 WHERE series = $2";
+    let query = sqlx::query(sql).bind(chain).bind(document.series.clone());
+    tx.execute(query).await.expect("change");
+    tx.commit().await.expect("commit");
+}
+
+/// Adds to a line's net, and to all that follows from it but the VAT's rounding.
+fn add(document: &mut InvoiceDocument, line: usize, minor: i64) {
+    document.lines[line].net_minor += minor;
+    document.net_minor += minor;
+    document.gross_minor += minor;
+    document.payable_minor += minor;
+    document.taxes[0].base_minor += minor;
+}
+
+#[tokio::test]
+async fn what_is_rewritten_with_all_its_hashes_is_named_by_its_amounts() {
+    let late = |document: &InvoiceDocument| {
+        document.lines.iter().position(|line| line.corrects.is_some()).expect("a correction")
+    };
+    for (number, change, what) in [
+        (FIRST, (|one| add(one, 0, 1)) as fn(&mut InvoiceDocument), "line 1: "),
+        (FIRST, |one| one.lines[1].text.push('!'), "line 2: other words"),
+        (FIRST, |one| one.tax_minor += 1, "do not agree"),
+        (FIRST, |one| drop(one.lines.remove(1)), "do not agree"),
+        (SECOND, |one| add(one, 1, 1), "line 2: "),
+        (LESS, |one| add(one, 0, -1), "line 1: "),
+        (AGREED, |one| add(one, 0, 1), "credited in all"),
+        (AGREED, |one| one.lines[1].text.push('!'), "line 2: it is not the invoice's"),
+    ] {
+        let cloud = billed(sqlite().await).await;
+        assert_eq!(late(&cloud.shop.invoice(SECOND).await), 1);
+        forge(&cloud, number, change).await;
+        check_named(number, &verified(&cloud).await, number, what);
     }
 }

@@ -45,9 +45,13 @@ impl Orchestrator for Fake {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             windowed_usage: true,
+            observations: false,
+            derived_usage: false,
             console_session: false,
             signed_request: false,
+            token: false,
             password: false,
+            projects: false,
             second_factor: false,
         }
     }

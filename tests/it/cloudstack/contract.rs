@@ -133,6 +133,7 @@ async fn sign_in(orchestrator: &dyn Orchestrator, user: &KnownUser, owners: &BTr
         name: user.name.clone(),
         password: password.to_owned(),
         domain: user.domain.clone(),
+        project: None,
         second_factor: None,
     };
     let wrong = orchestrator.sign_in(login("not the password")).await.expect("an answer");

@@ -1,6 +1,7 @@
 //! Tests of the CloudStack adapter: recorded answers, faults on the way, and the contract of the
 //! trait against the simulated cloud.
 
+mod billed;
 pub(crate) mod contract;
 mod faults;
 mod fuzz;

@@ -38,6 +38,7 @@ fn password(second_factor: Option<&str>) -> Credential {
         name: "alice".to_owned(),
         password: "p&ss wörd".to_owned(),
         domain: "/ResellerA/CustomerA1".to_owned(),
+        project: None,
         second_factor: second_factor.map(str::to_owned),
     }
 }

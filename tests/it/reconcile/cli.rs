@@ -31,7 +31,7 @@ async fn the_exit_status_tells_and_json_is_complete() {
     let before = billow(&shop, &["--period", "2025-09"]);
     assert_eq!(before.status.code(), Some(1));
     let text = String::from_utf8(before.stdout).expect("text");
-    assert!(text.contains("not_billed: 720 hour of 1 resources stands on no document"), "{text}");
+    assert!(text.contains("not_billed: 720 hour of 1 resource stands on no document"), "{text}");
     assert!(text.contains("2 of 2 rows have open differences"), "{text}");
     shop.run("2025-09").await;
     shop.issue("2025-09").await;

@@ -1,3 +1,4 @@
-//! What tests stand on: databases of both engines, and files of their own.
+//! What tests stand on: databases of both engines, scripted servers, and files of their own.
 
 pub mod db;
+pub mod server;

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 
 use billow::ids::SourceName;
 use billow::orchestrator::{
-    Answer, Capabilities, CatalogItem, Check, Credential, Identity, InventoryItem, Orchestrator,
-    OrchestratorError, OwnerInfo, OwnerKind, ParsedRecord, Rank, RawPage, RawWindow, SignIn,
-    Watermark,
+    Answer, CallRule, Capabilities, CatalogItem, Check, Credential, Identity, InventoryItem,
+    Orchestrator, OrchestratorError, OwnerInfo, OwnerKind, ParsedRecord, Rank, RawPage, RawWindow,
+    SignIn, Watermark,
 };
 use billow::period::Span;
 use futures_util::future::BoxFuture;
@@ -22,6 +22,8 @@ struct Inner {
     sessions: BTreeMap<String, (String, String)>,
     /// Signed requests that verify, with their user.
     signed: BTreeMap<String, String>,
+    /// Tokens of the cloud's own, with whose they are.
+    tokens: BTreeMap<String, Identity>,
     asked: u64,
     down: bool,
 }
@@ -59,6 +61,8 @@ impl Cloud {
             domain_path: domain.1.to_owned(),
             rank,
             owners: owners.iter().map(|owner| (*owner).to_owned()).collect(),
+            expires_at: None,
+            rules: None,
         };
         let password = format!("pw-{name}");
         let user = User { password, second_factor: None, identity };
@@ -83,6 +87,19 @@ impl Cloud {
 
     pub fn accept_signed(&self, query: &str, name: &str) {
         self.with(|inner| inner.signed.insert(query.to_owned(), name.to_owned()));
+    }
+
+    /// Makes the cloud know a token of a user, which ends at an instant and may be limited.
+    pub fn give_token(&self, token: &str, name: &str, end: i64, rules: Option<Vec<CallRule>>) {
+        self.with(|inner| {
+            let identity = inner.users[name].identity.clone();
+            let identity = Identity { expires_at: Some(end), rules, ..identity };
+            inner.tokens.insert(token.to_owned(), identity);
+        });
+    }
+
+    pub fn revoke_token(&self, token: &str) {
+        self.with(|inner| inner.tokens.remove(token));
     }
 
     pub fn set_down(&self, down: bool) {
@@ -129,6 +146,12 @@ impl Cloud {
                     Some(name) => name,
                     None => return refused(),
                 },
+                Credential::Token { token } => {
+                    return Ok(match inner.tokens.get(token) {
+                        Some(identity) => SignIn::Accepted(Box::new(identity.clone())),
+                        None => SignIn::Refused { reason: "not known".to_owned() },
+                    });
+                }
             };
             Ok(SignIn::Accepted(Box::new(inner.users[name].identity.clone())))
         })
@@ -156,9 +179,13 @@ impl Orchestrator for Cloud {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             windowed_usage: true,
+            observations: false,
+            derived_usage: false,
             console_session: true,
             signed_request: true,
+            token: true,
             password: true,
+            projects: false,
             second_factor: true,
         }
     }

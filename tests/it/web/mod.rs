@@ -9,5 +9,6 @@ mod invoices;
 mod isolation;
 mod pages;
 mod reconciliation;
+mod shown_token;
 mod sign_in;
 mod world;

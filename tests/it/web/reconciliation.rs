@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::app::TestApp;
-use super::browser::{Proxy, load};
+use super::browser::{Proxy, load, picture, widths};
 use super::world;
 use crate::support::db;
 
@@ -79,6 +79,10 @@ async fn the_page_is_reached_from_the_month_and_reads_without_script() {
     let seen = load(&format!("{}{path}&lang=de", proxy.address)).await;
     assert_eq!(seen.complaints, Vec::<String>::new());
     assert!(seen.dom.contains("Abgleich"), "{}", seen.dom);
+    // A table of eight columns is told as a list there.
+    let (scroll, client) = widths(&proxy, &path, 500).await;
+    assert!(scroll <= client, "it is {scroll} wide in a window of {client}");
+    picture(&format!("{}{path}&theme=light", proxy.address), "reconcile", (1280, 900)).await;
     let anna = app.token("anna").await;
     let month = app.get(&anna, "/billing?period=2026-09").await;
     assert!(!month.body.contains("reconciliation"), "no link for customers");
