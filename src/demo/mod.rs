@@ -2,8 +2,14 @@
 
 pub mod clock;
 pub mod cloudstack;
+mod files;
+mod http;
+mod life;
+pub mod openstack;
 pub mod run;
 pub mod seed;
 mod seed_machines;
 mod seed_people;
 mod sellers;
+mod server;
+mod set_up;
