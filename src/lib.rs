@@ -24,3 +24,8 @@ pub mod reconcile;
 pub mod scope;
 pub mod store;
 pub mod web;
+
+/// Reading pages and rating make many small values, which the C library's allocator is slow with:
+/// see `docs/performance.md`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

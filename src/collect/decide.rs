@@ -7,6 +7,7 @@
 //! received first stays; nothing is added twice; every doubt is a finding, and what the
 //! orchestrator repeated is told by findings that hold nobody.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::inventory::Inventory;
@@ -66,7 +67,7 @@ pub struct Decided {
 }
 
 /// Natural key of a record within its window.
-type Key<'a> = (&'a OwnerRef, &'a str, &'a str, i64, i64, String);
+type Key<'a> = (&'a OwnerRef, &'a str, &'a str, i64, i64, Cow<'a, str>);
 
 /// Decides about one answer.
 pub fn decide(known: &Known<'_>, rows: &[Row]) -> Decided {
@@ -80,7 +81,7 @@ pub fn decide(known: &Known<'_>, rows: &[Row]) -> Decided {
     }
     let fresh = work.fragments(fresh);
     for one in fresh {
-        work.add(one.record, one.of);
+        work.add(one.record, one.attributes);
     }
     work.sums();
     work.against_inventory(rows);
@@ -91,11 +92,12 @@ pub fn decide(known: &Known<'_>, rows: &[Row]) -> Decided {
 /// A record that was not there before.
 pub(super) struct Fresh<'a> {
     pub record: StoredRecord,
-    pub of: &'a UsageRecord,
     /// One of several parts, told apart by their quantities.
     pub part: bool,
     /// What the record has in common with one that has lost its id.
     pub disguise: Option<&'a str>,
+    /// Its attributes as stored: their hash and JSON.
+    pub attributes: (String, String),
 }
 
 /// Where a row of an answer stands.
@@ -186,7 +188,7 @@ impl<'a> Work<'a> {
                 (Some(disguise), _) if record.resource.is_empty() => {
                     match disguises.take(record, disguise) {
                         // Records that lost their id are told apart by a number.
-                        Some(number) => part_identity(record, number),
+                        Some(number) => Cow::Owned(part_identity(record, number)),
                         None => {
                             self.decided.duplicates += 1;
                             continue;
@@ -198,8 +200,8 @@ impl<'a> Work<'a> {
                     continue;
                 }
                 // Parts differ in quantity alone: the quantity is the part's number.
-                (_, true) => part_identity(record, 0),
-                (_, false) => record.identity.clone(),
+                (_, true) => Cow::Owned(part_identity(record, 0)),
+                (_, false) => Cow::Borrowed(record.identity.as_str()),
             };
             let span = record.span;
             let key: Key<'a> =
@@ -248,7 +250,7 @@ impl<'a> Work<'a> {
             .max_by_key(|(quantity, places)| (places.len(), std::cmp::Reverse(*quantity)))?;
         let place = places[0];
         self.decided.duplicates += u64::try_from(rows.saturating_sub(1)).unwrap_or(0);
-        let new = self.stored_of(key, place);
+        let (new, attributes) = self.stored_of(key, place);
         for (quantity, places) in &copies.by_quantity {
             if quantity != kept {
                 self.changed(&new, quantity, places[0].row());
@@ -258,29 +260,32 @@ impl<'a> Work<'a> {
             self.copies_or_parts(&new, rows, repeated);
         }
         let disguise = place.disguise;
-        Some(Fresh { record: new, of: place.record, part: copies.additive, disguise })
+        Some(Fresh { record: new, part: copies.additive, disguise, attributes })
     }
 
-    fn stored_of(&self, key: &Key<'a>, place: Place<'_>) -> StoredRecord {
+    /// The record to store, and the hash and JSON of its attributes.
+    fn stored_of(&self, key: &Key<'a>, place: Place<'_>) -> (StoredRecord, (String, String)) {
         let Place { record, evidence, index, .. } = place;
         let json = to_json(&record.attributes);
-        StoredRecord {
+        let (attribute_set, hash) = attribute_set_id(&json);
+        let stored = StoredRecord {
             key: RecordKey {
                 owner: record.owner.clone(),
                 from: record.span.from,
                 meter: record.meter.clone(),
                 resource: record.resource.clone(),
-                identity: key.5.clone(),
+                identity: key.5.clone().into_owned(),
                 revision: 0,
             },
             kind: record.kind,
             until: record.span.until,
             quantity: record.quantity.clone(),
-            attribute_set: attribute_set_id(&json).0,
+            attribute_set,
             evidence,
             evidence_index: i64::try_from(index).unwrap_or(0),
             recorded_at: self.known.now,
-        }
+        };
+        (stored, (hash, json))
     }
 
     /// Equal parts are copies as often as the other records of the owner come; beyond that they
@@ -342,10 +347,8 @@ impl<'a> Work<'a> {
     }
 
     /// Adds a record, withheld where it cannot be true.
-    fn add(&mut self, record: StoredRecord, of: &UsageRecord) {
-        let json = to_json(&of.attributes);
-        let (id, hash) = attribute_set_id(&json);
-        self.decided.attribute_sets.insert(id, (hash, json));
+    fn add(&mut self, record: StoredRecord, attributes: (String, String)) {
+        self.decided.attribute_sets.insert(record.attribute_set, attributes);
         let span = Span::new(record.key.from, record.until);
         let bounded = meter_of(&record.key.meter).is_some_and(|meter| meter.bounded_by_span);
         let gauge = record.kind == crate::collect::record::RecordKind::Gauge;
@@ -403,42 +406,33 @@ impl<'a> Work<'a> {
     /// Sums over each resource's records: hours of one meter beyond the window, and machines
     /// that ran longer than they were allocated.
     fn sums(&mut self) {
-        let mut sums: BTreeMap<(OwnerRef, String, String, i64, i64), Vec<StoredRecord>> =
-            BTreeMap::new();
-        let touched: BTreeSet<(OwnerRef, String)> = self
-            .decided
-            .records
-            .iter()
-            .map(|record| (record.key.owner.clone(), record.key.resource.clone()))
-            .collect();
-        for record in self.known.records.iter().chain(&self.decided.records) {
+        type Sum<'s> = (&'s OwnerRef, &'s str, &'s str, i64, i64);
+        let fresh = std::mem::take(&mut self.decided.records);
+        let touched: BTreeSet<(&OwnerRef, &str)> =
+            fresh.iter().map(|record| (&record.key.owner, record.key.resource.as_str())).collect();
+        let mut sums: BTreeMap<Sum<'_>, Vec<&StoredRecord>> = BTreeMap::new();
+        for record in self.known.records.iter().chain(&fresh) {
             let key = &record.key;
-            if !touched.contains(&(key.owner.clone(), key.resource.clone())) || self.is_twin(record)
-            {
+            let resource = key.resource.as_str();
+            if !touched.contains(&(&key.owner, resource)) || self.is_twin(record) {
                 continue;
             }
-            let key = (
-                key.owner.clone(),
-                key.resource.clone(),
-                key.meter.clone(),
-                key.from,
-                record.until,
-            );
-            sums.entry(key).or_default().push(record.clone());
+            let key = (&key.owner, resource, key.meter.as_str(), key.from, record.until);
+            sums.entry(key).or_default().push(record);
         }
-        for ((owner, resource, meter, from, until), records) in &sums {
-            let span = Span::new(*from, *until);
+        for (&(owner, resource, meter, from, until), records) in &sums {
+            let span = Span::new(from, until);
             let total = Exact::sum(records.iter().map(|record| &record.quantity));
             self.overlap(records, &total, span);
             if meter == kind::VM_RUNNING {
-                let allocated =
-                    (owner.clone(), resource.clone(), kind::VM_ALLOCATED.to_owned(), *from, *until);
+                let allocated = (owner, resource, kind::VM_ALLOCATED, from, until);
                 if let Some(allocated) = sums.get(&allocated) {
                     let allocated = Exact::sum(allocated.iter().map(|record| &record.quantity));
-                    self.beyond_allocated(&records[0], &total, &allocated);
+                    self.beyond_allocated(records[0], &total, &allocated);
                 }
             }
         }
+        self.decided.records = fresh;
     }
 
     /// A volume's record of one attachment tells nothing that is billed.
@@ -453,7 +447,10 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn overlap(&mut self, records: &[StoredRecord], total: &Exact, span: Span) {
+    fn overlap(&mut self, records: &[&StoredRecord], total: &Exact, span: Span) {
+        if records.len() < 2 {
+            return;
+        }
         let meter = meter_of(&records[0].key.meter);
         let bounded = meter.is_some_and(|meter| meter.bounded_by_span);
         // One resource id covers several of these at once: a group's machines, a snapshot's
@@ -463,7 +460,7 @@ impl<'a> Work<'a> {
             || records[0].key.resource.is_empty();
         let gauge = records[0].kind == crate::collect::record::RecordKind::Gauge;
         let limit = hours(span).plus(&tolerance());
-        if !bounded || shared || gauge || records.len() < 2 || *total <= limit {
+        if !bounded || shared || gauge || *total <= limit {
             return;
         }
         if records.iter().any(|record| self.long.iter().any(|long| long.key == record.key)) {
@@ -480,7 +477,7 @@ impl<'a> Work<'a> {
             total.to_text_rounded(6),
             hours(span).to_text_rounded(6)
         );
-        self.withhold("overlap", &smallest.clone(), message);
+        self.withhold("overlap", smallest, message);
     }
 
     fn beyond_allocated(&mut self, record: &StoredRecord, running: &Exact, allocated: &Exact) {
@@ -661,7 +658,8 @@ fn part_identity(record: &UsageRecord, number: usize) -> String {
 
 fn key_of(record: &StoredRecord) -> Key<'_> {
     let key = &record.key;
-    (&key.owner, &key.meter, &key.resource, key.from, record.until, key.identity.clone())
+    let identity = Cow::Borrowed(key.identity.as_str());
+    (&key.owner, &key.meter, &key.resource, key.from, record.until, identity)
 }
 
 /// A row of a page of evidence.

@@ -19,9 +19,11 @@ use super::window::{floor, month_before, windows};
 use crate::app::App;
 use crate::config::SourceConfig;
 use crate::finding::store::save_findings;
-use crate::ids::{IdMaker, OwnerRef};
+use crate::ids::{IdMaker, SourceName};
 use crate::jobs::lease::{self, LeaseError};
-use crate::orchestrator::{Orchestrator, OrchestratorError, RawPage, RawWindow, Watermark};
+use crate::orchestrator::{
+    Orchestrator, OrchestratorError, ParsedRecord, RawPage, RawWindow, Watermark,
+};
 use crate::period::{Span, zone_of};
 use crate::store::knowledge::recording_at;
 use crate::store::{Conn, Engine, StoreError};
@@ -306,6 +308,22 @@ struct Taking<'a> {
     raw: &'a RawWindow,
 }
 
+/// A page as it came.
+struct HashedPage<'a> {
+    page: &'a RawPage,
+    hash: String,
+    /// Whether it was read for this window before.
+    known: bool,
+}
+
+/// A page that was read.
+struct ReadPage<'a> {
+    page: &'a RawPage,
+    /// Its body's hash, and its body as it is stored where that is new.
+    stored: (String, Option<Vec<u8>>),
+    parsed: Vec<ParsedRecord>,
+}
+
 impl Taking<'_> {
     async fn window(&self, conn: &mut Conn, report: &mut CollectReport) -> anyhow::Result<()> {
         let engine = self.app.db.engine();
@@ -315,15 +333,18 @@ impl Taking<'_> {
         let reading = ids.fresh();
         report.windows += 1;
         let mut rows: Vec<Row> = Vec::new();
-        let mut fresh = false;
+        let mut pages = Vec::with_capacity(self.raw.pages.len());
         for page in &self.raw.pages {
             let hash = store::body_hash(&page.body);
-            fresh |= !store::is_known_page(conn, source, self.raw.window, &hash).await?;
-            let evidence = store::save_page(conn, new_page(self, page, &reading, now)).await?;
+            let known = store::is_known_page(conn, source, self.raw.window, &hash).await?;
+            pages.push(HashedPage { page, hash, known });
+        }
+        let fresh = pages.iter().any(|page| !page.known);
+        for ReadPage { page, stored, parsed } in self.read(pages)? {
+            let new = new_page(self, page, &reading, now);
+            let evidence = store::save_hashed_page(conn, new, stored).await?;
             report.pages += 1;
-            for parsed in self.orchestrator.parse_usage(page)? {
-                rows.push(Row { parsed, evidence });
-            }
+            rows.extend(parsed.into_iter().map(|parsed| Row { parsed, evidence }));
         }
         let count = u64::try_from(rows.len()).unwrap_or(0);
         report.rows += count;
@@ -355,6 +376,27 @@ impl Taking<'_> {
         report.quarantined += decided.quarantined;
         report.findings += save_findings(conn, decided.findings, &ids, now).await?;
         Ok(())
+    }
+
+    /// Reads all pages, and packs those that are new beside it, which takes as long.
+    fn read<'p>(&self, pages: Vec<HashedPage<'p>>) -> anyhow::Result<Vec<ReadPage<'p>>> {
+        let pack = |one: &HashedPage<'p>| {
+            if one.known { Ok(None) } else { store::pack(&one.page.body).map(Some) }
+        };
+        let parse = |one: &HashedPage<'p>| self.orchestrator.parse_usage(one.page);
+        let (packed, parsed) = std::thread::scope(|scope| {
+            let packing = scope.spawn(|| pages.iter().map(pack).collect::<Result<Vec<_>, _>>());
+            let parsed: Result<Vec<_>, _> = pages.iter().map(parse).collect();
+            let packed = packing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (packed, parsed)
+        });
+        let read = pages.into_iter().zip(packed?).zip(parsed?);
+        let read = read.map(|((HashedPage { page, hash, .. }, packed), parsed)| ReadPage {
+            page,
+            stored: (hash, packed),
+            parsed,
+        });
+        Ok(read.collect())
     }
 
     /// Disguises of stored records, read from their evidence; only where the answer or the store
@@ -428,24 +470,25 @@ async fn load_window(
     window: Span,
     now: i64,
 ) -> Result<(Vec<StoredRecord>, Vec<StoredRecord>), StoreError> {
-    let owners: BTreeSet<&OwnerRef> = rows
-        .iter()
-        .filter_map(|row| row.parsed.outcome.as_ref().ok().map(|record| &record.owner))
-        .collect();
+    let mut owners: BTreeMap<&SourceName, BTreeSet<&str>> = BTreeMap::new();
+    for record in rows.iter().filter_map(|row| row.parsed.outcome.as_ref().ok()) {
+        owners.entry(&record.owner.source).or_default().insert(&record.owner.id);
+    }
     let spans = rows.iter().filter_map(|row| row.parsed.outcome.as_ref().ok()).map(|one| one.span);
     let window = spans
         .fold(window, |all, span| Span::new(all.from.min(span.from), all.until.max(span.until)));
     let (mut newest, mut superseded) = (Vec::new(), Vec::new());
-    for owner in owners {
-        let found = store::load_revisions(conn, owner, window, now).await?;
-        // What somebody imported says nothing about what the orchestrator reported.
-        let inside =
-            |record: &StoredRecord| record.key.from >= window.from && !record.key.is_imported();
-        let found: Vec<_> = found.into_iter().filter(inside).collect();
-        let mut found = found.into_iter().peekable();
-        while let Some(record) = found.next() {
-            let again = found.peek().is_some_and(|next| store::same_key(&next.key, &record.key));
-            if again { superseded.push(record) } else { newest.push(record) }
+    for (source, ids) in owners {
+        let ids: Vec<&str> = ids.into_iter().collect();
+        let found = store::load_revisions_begun(conn, source, (&ids, window), now).await?;
+        for found in found.into_values() {
+            // What somebody imported says nothing about what the orchestrator reported.
+            let mut found = found.into_iter().filter(|one| !one.key.is_imported()).peekable();
+            while let Some(record) = found.next() {
+                let next = found.peek();
+                let again = next.is_some_and(|next| store::same_key(&next.key, &record.key));
+                if again { superseded.push(record) } else { newest.push(record) }
+            }
         }
     }
     Ok((newest, superseded))

@@ -105,6 +105,41 @@ pub async fn load_revisions(
     Ok(revisions)
 }
 
+/// Every revision of records of a source that begin inside `span`, for those of its owners that
+/// are named: by owner, ascending by key within each.
+pub(super) async fn load_revisions_begun(
+    conn: &mut Conn,
+    source: &SourceName,
+    (owners, span): (&[&str], Span),
+    known_at: i64,
+) -> Result<BTreeMap<OwnerRef, Vec<StoredRecord>>, StoreError> {
+    let mut revisions: BTreeMap<OwnerRef, Vec<StoredRecord>> = BTreeMap::new();
+    for chunk in owners.chunks(bulk::IDS_MAX) {
+        let marks: Vec<String> = (5..chunk.len() + 5).map(|number| format!("${number}")).collect();
+        let sql = format!(
+            "SELECT span_from, meter, resource, identity, revision, span_until, kind, quantity, \
+             attribute_set, evidence, evidence_index, recorded_at, owner FROM usage_record \
+             WHERE source = $1 AND span_from >= $2 AND span_from < $3 AND recorded_at <= $4 \
+               AND owner IN ({}) ORDER BY span_from, meter, resource, identity, revision",
+            marks.join(", ")
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(source.0.clone())
+            .bind(span.from)
+            .bind(span.until)
+            .bind(known_at);
+        for owner in chunk {
+            query = query.bind((*owner).to_owned());
+        }
+        for row in conn.fetch_all(query).await? {
+            let owner = OwnerRef { source: source.clone(), id: row.try_get(12)? };
+            let record = record_row(&owner, &row)?;
+            revisions.entry(owner).or_default().push(record);
+        }
+    }
+    Ok(revisions)
+}
+
 /// Every revision of the records that an owner has of a meter and resource from an instant on.
 pub(super) async fn load_revisions_at(
     conn: &mut Conn,
@@ -468,17 +503,31 @@ pub async fn is_known_page(
     Ok(conn.fetch_optional(query).await?.is_some())
 }
 
+/// A body compressed as it is stored.
+pub fn pack(body: &[u8]) -> Result<Vec<u8>, StoreError> {
+    zstd::encode_all(body, ZSTD_LEVEL)
+        .map_err(|error| StoreError::Conflict(format!("compressing evidence: {error}")))
+}
+
 /// Keeps a page: its body once for each content, a row for each reading. Gives the page's id.
 pub async fn save_page(conn: &mut Conn, page: NewPage<'_>) -> Result<i64, StoreError> {
     let hash = body_hash(page.body);
+    save_hashed_page(conn, page, (hash, None)).await
+}
+
+/// The same for a page whose hash is known, and, where somebody made it, its packed body.
+pub(super) async fn save_hashed_page(
+    conn: &mut Conn,
+    page: NewPage<'_>,
+    (hash, packed): (String, Option<Vec<u8>>),
+) -> Result<i64, StoreError> {
     let known = conn
         .fetch_optional(
             sqlx::query("SELECT size FROM evidence_body WHERE hash = $1").bind(hash.clone()),
         )
         .await?;
     if known.is_none() {
-        let packed = zstd::encode_all(page.body, ZSTD_LEVEL)
-            .map_err(|error| StoreError::Conflict(format!("compressing evidence: {error}")))?;
+        let packed = packed.map_or_else(|| pack(page.body), Ok)?;
         let sql = "INSERT INTO evidence_body (hash, size, body) VALUES ($1, $2, $3) \
                    ON CONFLICT DO NOTHING";
         let size = i64::try_from(page.body.len()).unwrap_or(i64::MAX);

@@ -107,7 +107,7 @@ impl Client {
                 json::envelope(&body).map_err(|detail| self.malformed(&name, detail))?;
             let found = json::rows(&inner);
             let short = found.len() < PAGE_ROWS;
-            rows.extend(found);
+            rows.extend_from_slice(found);
             if short {
                 return Ok(rows);
             }

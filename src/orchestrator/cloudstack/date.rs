@@ -12,16 +12,17 @@ pub fn text(at: i64) -> String {
 /// Reads both forms the server has written: `…T23:59:59+0000` and, up to 4.20,
 /// `2025-05-11'T'00:59:59+00:00`; offsets with and without colon, or `Z`.
 pub fn instant(text: &str) -> Option<i64> {
-    let text = text.replace('\'', "");
+    let unquoted = if text.contains('\'') { Some(text.replace('\'', "")) } else { None };
+    let text = unquoted.as_deref().unwrap_or(text);
     let (local, offset) = match text.strip_suffix('Z') {
-        Some(local) => (local.to_owned(), 0),
+        Some(local) => (local, 0),
         None => {
             let at = text.rfind(['+', '-']).filter(|at| *at > 10)?;
-            (text[..at].to_owned(), offset(&text[at..])?)
+            (&text[..at], offset(&text[at..])?)
         }
     };
     let local: DateTime = local.parse().ok()?;
-    let utc = local.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second();
+    let utc = jiff::tz::Offset::UTC.to_timestamp(local).ok()?.as_second();
     Some(utc - offset)
 }
 

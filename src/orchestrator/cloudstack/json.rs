@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 /// Mends what some answers hold: a backslash before a character that JSON does not escape
 /// stands for that character (`\&`, `\<`, `\ö`).
-pub fn mend(body: &[u8]) -> Result<String, String> {
+pub fn mend(body: &[u8]) -> Result<Cow<'_, str>, String> {
     let text = std::str::from_utf8(body).map_err(|error| format!("no UTF-8: {error}"))?;
     if !text.contains('\\') {
-        return Ok(text.to_owned());
+        return Ok(Cow::Borrowed(text));
     }
     let mut mended = String::with_capacity(text.len());
     let mut characters = text.chars();
@@ -29,7 +29,7 @@ pub fn mend(body: &[u8]) -> Result<String, String> {
             None => mended.push('\\'),
         }
     }
-    Ok(mended)
+    Ok(Cow::Owned(mended))
 }
 
 /// Whether an escape of a character goes on as JSON wants it: four hexadecimal digits.
@@ -105,13 +105,13 @@ pub fn envelope(body: &[u8]) -> Result<(String, Value), String> {
 }
 
 /// The rows of a list: the first array of the envelope; none where it is empty.
-pub fn rows(inner: &Value) -> Vec<Value> {
-    let Value::Object(fields) = inner else { return Vec::new() };
+pub fn rows(inner: &Value) -> &[Value] {
+    let Value::Object(fields) = inner else { return &[] };
     fields
         .iter()
         .filter(|(name, _)| *name != "uuidList")
-        .find_map(|(_, value)| value.as_array().cloned())
-        .unwrap_or_else(Vec::new)
+        .find_map(|(_, value)| value.as_array())
+        .map_or(&[], Vec::as_slice)
 }
 
 /// The number of matches before paging, if the answer tells.
@@ -135,10 +135,15 @@ pub fn raw_row(body: &[u8], index: usize) -> Option<String> {
 
 /// A field as text: strings as they are, numbers in their own digits, flags as true or false.
 pub fn text(row: &Value, field: &str) -> Option<String> {
+    text_in(row, field).map(Cow::into_owned)
+}
+
+/// The same, without a copy of a string.
+pub fn text_in<'a>(row: &'a Value, field: &str) -> Option<Cow<'a, str>> {
     match row.get(field)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }

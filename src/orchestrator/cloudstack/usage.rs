@@ -5,6 +5,7 @@
 //! disks of one size in a machine snapshot, resources that lost their id. Names come from the
 //! catalogue then. Pages in the other format are read as well, with what they have.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -186,7 +187,7 @@ pub fn parse_usage(source: &SourceName, page: &RawPage) -> Answer<Vec<ParsedReco
 }
 
 fn parse_row(source: &SourceName, index: usize, row: &Value) -> ParsedRecord {
-    let number = json::text(row, "usagetype").and_then(|text| text.parse::<i64>().ok());
+    let number = json::text_in(row, "usagetype").and_then(|text| text.parse::<i64>().ok());
     let meter = match number.and_then(type_of) {
         Some(known) => known.meter.to_owned(),
         None => format!("cloudstack_type_{}", number.map_or("unknown".into(), |n| n.to_string())),
@@ -233,7 +234,7 @@ fn record(
 }
 
 fn quantity_of(row: &Value) -> Result<Exact, String> {
-    let text = json::text(row, "rawusage").ok_or("rawusage is missing")?;
+    let text = json::text_in(row, "rawusage").ok_or("rawusage is missing")?;
     // Some locales write a decimal comma.
     let number: Exact = text
         .trim()
@@ -248,7 +249,7 @@ fn quantity_of(row: &Value) -> Result<Exact, String> {
 
 fn span_of(row: &Value) -> Result<Span, String> {
     let field = |name: &str| {
-        let text = json::text(row, name).ok_or_else(|| format!("{name} is missing"))?;
+        let text = json::text_in(row, name).ok_or_else(|| format!("{name} is missing"))?;
         date::instant(&text).ok_or_else(|| format!("{name}: {text:?} is no date"))
     };
     let (from, last) = (field("startdate")?, field("enddate")?);
@@ -280,8 +281,8 @@ fn resource_of(row: &Value, number: i64) -> String {
     found.unwrap_or_else(String::new)
 }
 
-fn description(row: &Value) -> String {
-    json::text(row, "description").unwrap_or_else(String::new)
+fn description(row: &Value) -> Cow<'_, str> {
+    json::text_in(row, "description").unwrap_or(Cow::Borrowed(""))
 }
 
 /// The internal number that a description gives after a mark.
@@ -378,7 +379,7 @@ fn identity_of(row: &Value, number: i64) -> String {
         25 => number_after(row, "Volume Id:"),
         28 => backup_offering(row).map(|(_, id)| id),
         30 => number_after(row, "network offering:"),
-        unknown if type_of(unknown).is_none() => Some(description(row)),
+        unknown if type_of(unknown).is_none() => Some(description(row).into_owned()),
         _ => None,
     };
     let mut parts = vec![fields_hash(row, Some(number), &IDENTITY)];
@@ -395,7 +396,7 @@ fn fields_hash(row: &Value, number: Option<i64>, fields: &[&str]) -> String {
     let mut hasher = Sha256::new();
     hasher.update(number.unwrap_or(0).to_be_bytes());
     for field in fields {
-        hasher.update(json::text(row, field).unwrap_or_else(String::new));
+        hasher.update(json::text_in(row, field).as_deref().unwrap_or(""));
         hasher.update([0x1f]);
     }
     hex::encode(hasher.finalize())
@@ -466,14 +467,14 @@ fn special_attributes(row: &Value, number: i64, attributes: &mut Attributes) {
     if matches!(number, 26 | 28 | 30 | 31) || type_of(number).is_none() {
         let text = description(row);
         if !text.is_empty() {
-            attributes.insert(attribute::DESCRIPTION.to_owned(), text);
+            attributes.insert(attribute::DESCRIPTION.to_owned(), text.into_owned());
         }
     }
 }
 
 /// The name that a description gives where no field does.
 fn name_in(row: &Value, number: i64) -> Option<String> {
-    let text = json::text(row, "description")?;
+    let text = json::text_in(row, "description")?;
     let named = |before: &str| {
         let rest = text.strip_prefix(before)?;
         Some(rest.split(" (").next()?.trim().to_owned()).filter(|name| !name.is_empty())

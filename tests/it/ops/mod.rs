@@ -1,6 +1,7 @@
 //! Tests of running: configuration, doctor, backup, tidiness.
 
 mod backup;
+mod bulk;
 mod cli;
 mod config;
 mod migrate;
