@@ -4,4 +4,5 @@ mod billed;
 mod cloud;
 mod life;
 mod lived;
+mod logins;
 mod shop;
