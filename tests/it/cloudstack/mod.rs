@@ -5,6 +5,7 @@ mod billed;
 pub(crate) mod contract;
 mod faults;
 mod fuzz;
+mod interrupted;
 mod lists;
 mod sessions;
 mod signing;
