@@ -2,8 +2,12 @@
 
 pub mod clock;
 pub mod cloudstack;
+mod http;
+mod life;
+pub mod openstack;
 pub mod run;
 pub mod seed;
 mod seed_machines;
 mod seed_people;
 mod sellers;
+mod server;

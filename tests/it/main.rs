@@ -10,6 +10,7 @@ mod lab;
 mod observe;
 mod openstack;
 mod ops;
+mod orchestrator;
 mod present;
 mod rate;
 mod reconcile;

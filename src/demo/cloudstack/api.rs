@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone};
 
-use super::http::{Request, Response, pairs};
 use super::session::{self, Caller, LoginAnswer};
 use super::shape::{Object, Refusal, array, xml};
 use super::usage_list;
 use super::{Cloud, Settings, catalog_lists, commands, lock, people_lists, resource_lists};
+use crate::demo::http::{Request, Response, pairs};
 
 /// The parameters of a call; the query wins over the body.
 #[derive(Clone, Debug, Default)]

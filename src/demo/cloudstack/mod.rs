@@ -6,11 +6,10 @@
 mod api;
 mod catalog_lists;
 mod commands;
-mod http;
 mod people_lists;
 mod render;
 mod resource_lists;
-mod server;
+mod service;
 mod session;
 mod shape;
 pub mod usage;
@@ -19,10 +18,11 @@ pub mod world;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
+use super::server::{self, lock};
 use crate::clock::Clock;
+pub use crate::demo::server::Fault;
 use session::Sessions;
 pub use shape::Forms;
 use usage::Job;
@@ -89,23 +89,6 @@ impl Defects {
             ..Self::usual()
         }
     }
-}
-
-/// What goes wrong on the way of the next requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The answer comes later.
-    Latency(Duration),
-    /// 429: the rate limit.
-    Throttled,
-    /// 503: the server is in maintenance.
-    Unavailable,
-    /// A proxy's page with status 200 in place of JSON.
-    Html,
-    /// The connection ends in the middle of the body.
-    Cut,
-    /// The connection ends before any answer.
-    Closed,
 }
 
 /// Settings of the server's machine and usage job.
@@ -176,10 +159,6 @@ impl Cloud {
             delay_seconds: settings.run_delay_seconds,
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A running simulated CloudStack; it ends when dropped.

@@ -10,10 +10,10 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use sha1::Sha1;
 
-use super::http::{self, Request};
 use super::shape::{Object, Refusal};
 use super::world::{User, World};
 use super::{Cloud, api, lock};
+use crate::demo::http::{self, Request};
 
 /// Who calls, and by what.
 #[derive(Clone, Debug, PartialEq, Eq)]

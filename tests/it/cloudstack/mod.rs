@@ -2,9 +2,9 @@
 //! trait against the simulated cloud.
 
 mod billed;
-pub(crate) mod contract;
-mod faults;
+pub(crate) mod faults;
 mod fuzz;
+mod interrupted;
 mod lists;
 mod sessions;
 mod signing;

@@ -11,8 +11,8 @@ use billow::orchestrator::cloudstack::CloudStack;
 use billow::orchestrator::{Orchestrator, OrchestratorError};
 use billow::period::Span;
 
-use super::contract::{self, KnownUser};
 use super::support::adapter;
+use crate::orchestrator::contract::{self, KnownUser};
 
 const DAY: i64 = 86_400;
 /// 1 October 2026, 00:00 UTC.

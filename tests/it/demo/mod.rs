@@ -5,6 +5,8 @@ mod defects;
 mod faults;
 mod lists;
 mod program;
+mod region;
+mod region_lists;
 mod seed;
 mod sessions;
 mod signed;

@@ -1,5 +1,6 @@
-//! The OpenStack adapter: against what real services answered and sent, and, where the tests are
-//! started with one (`BILLOW_TEST_OPENSTACK`), against real services.
+//! The OpenStack adapter: against what real services answered and sent, against the simulated
+//! region, and, where the tests are started with one (`BILLOW_TEST_OPENSTACK`), against real
+//! services.
 
 mod check;
 mod events;
@@ -9,4 +10,5 @@ mod lists;
 mod logins;
 mod observations;
 mod sessions;
+mod simulated;
 mod support;

@@ -6,4 +6,5 @@ mod config;
 mod migrate;
 mod pages;
 mod reference;
+mod stopped;
 mod tidy;

@@ -1,10 +1,15 @@
 //! What every orchestrator must keep to, told over the trait alone.
+//!
+//! Each way of metering that `capabilities` names must work, and each that it does not name must
+//! be refused in plain words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use billow::collect::observation::{Certainty, Observation};
 use billow::meter::meter_of;
 use billow::orchestrator::{
-    Credential, Orchestrator, OrchestratorError, OwnerKind, ParsedRecord, RawPage, SignIn,
+    Answer, Credential, ObservationAsk, Orchestrator, OrchestratorError, OwnerKind, ParsedRecord,
+    RawObservations, RawPage, SignIn,
 };
 use billow::period::{Span, zone_of};
 
@@ -15,20 +20,95 @@ pub(crate) struct KnownUser {
     pub domain: String,
 }
 
-/// Checks an orchestrator that has closed usage in `window` and knows `user`.
+/// Checks an orchestrator that has usage in `window`, which lies before its present, and knows
+/// `user`.
 pub(crate) async fn holds(orchestrator: &dyn Orchestrator, window: Span, user: &KnownUser) {
-    watermark(orchestrator, window).await;
-    usage(orchestrator, window).await;
-    foreign_pages(orchestrator);
+    let can = orchestrator.capabilities();
+    if can.windowed_usage {
+        watermark(orchestrator, window).await;
+        usage(orchestrator, window).await;
+    } else {
+        refused(orchestrator.fetch_watermark().await);
+        refused(orchestrator.fetch_usage(window).await);
+    }
     let owners = owners(orchestrator).await;
+    if can.observations {
+        observations(orchestrator, window, &owners).await;
+    } else {
+        let ask = ObservationAsk { now: window.until, since: None };
+        refused(orchestrator.fetch_observations(ask).await);
+    }
+    assert!(can.windowed_usage || can.derived_usage, "nothing is metered");
+    assert!(can.observations || !can.derived_usage, "derived of nothing");
+    foreign_pages(orchestrator);
     catalog(orchestrator).await;
     inventory(orchestrator, &owners).await;
     sign_in(orchestrator, user, &owners).await;
+    foreign_credentials(orchestrator).await;
     let checks = orchestrator.check().await;
     assert!(!checks.is_empty());
     for check in checks.iter().filter(|check| !check.ok) {
         assert!(!check.why.is_empty() && !check.mend.is_empty(), "{check:?}");
     }
+}
+
+/// What an orchestrator cannot do, it refuses, and says so.
+fn refused<T: std::fmt::Debug>(answer: Answer<T>) {
+    let error = answer.expect_err("it cannot do that");
+    assert!(matches!(error, OrchestratorError::Refused { .. }), "{error:?}");
+    assert!(!error.is_retryable());
+}
+
+async fn look(orchestrator: &dyn Orchestrator, ask: ObservationAsk) -> RawObservations {
+    let raw = orchestrator.fetch_observations(ask).await.expect("a round");
+    assert_eq!(raw.seen_at, ask.now);
+    assert!(!raw.complete.is_empty(), "nothing was listed to its end");
+    raw
+}
+
+fn parse(orchestrator: &dyn Orchestrator, raw: &RawObservations) -> Vec<Observation> {
+    let mut all = Vec::new();
+    for page in &raw.pages {
+        for row in orchestrator.parse_observations(page, raw.seen_at).expect("a page") {
+            assert!(orchestrator.raw_record(page, row.index).is_some(), "{row:?}");
+            all.push(row.outcome.expect("an observation"));
+        }
+    }
+    all
+}
+
+/// Histories reach back, listings are of now, and both are of owners that are known.
+async fn observations(orchestrator: &dyn Orchestrator, window: Span, owners: &BTreeSet<String>) {
+    let ask = ObservationAsk { now: window.until, since: None };
+    let all = parse(orchestrator, &look(orchestrator, ask).await);
+    assert!(!all.is_empty(), "nothing is there");
+    for one in &all {
+        assert_eq!(&one.owner.source, orchestrator.source());
+        assert!(owners.contains(&one.owner.id), "{one:?}");
+        assert!(!one.resource.is_empty(), "{one:?}");
+        assert!(one.at_micros <= window.until * 1_000_000, "{one:?}");
+        assert!(one.state.is_none_or(|state| state.fits(one.kind)), "{one:?}");
+        match one.certainty {
+            Certainty::Seen => assert_eq!(one.at(), window.until, "{one:?}"),
+            Certainty::Event => {}
+            Certainty::Missing => panic!("the core alone tells what is missing: {one:?}"),
+        }
+    }
+    let inside = |one: &&Observation| window.contains(one.at());
+    let told = |one: &&Observation| one.certainty == Certainty::Event;
+    assert!(all.iter().filter(told).any(|one| inside(&one)), "no history in the window");
+    assert_eq!(all, parse(orchestrator, &look(orchestrator, ask).await), "read twice");
+    // What changed since is a part of what there is.
+    let since = ObservationAsk { now: window.until, since: Some(window.from) };
+    let later = parse(orchestrator, &look(orchestrator, since).await);
+    for one in later.iter().filter(|one| told(one) && inside(one)) {
+        assert!(all.contains(one), "{one:?}");
+    }
+    let shown = |all: &[Observation]| -> BTreeSet<String> {
+        let seen = all.iter().filter(|one| one.certainty == Certainty::Seen);
+        seen.map(|one| format!("{:?} {}", one.kind, one.resource)).collect()
+    };
+    assert_eq!(shown(&all), shown(&later), "a listing is always whole");
 }
 
 async fn watermark(orchestrator: &dyn Orchestrator, window: Span) {
@@ -88,6 +168,10 @@ fn foreign_pages(orchestrator: &dyn Orchestrator) {
         let page = RawPage { request: "foreign".to_owned(), page: 1, body: body.into() };
         let refused = orchestrator.parse_usage(&page);
         assert!(matches!(refused, Err(OrchestratorError::Malformed { .. })), "{body:?}");
+        let refused = orchestrator.parse_observations(&page, 0);
+        assert!(matches!(refused, Err(OrchestratorError::Malformed { .. })), "{body:?}");
+        let refused = orchestrator.parse_event(body.as_bytes());
+        assert!(matches!(refused, Err(OrchestratorError::Malformed { .. })), "{body:?}");
         assert_eq!(orchestrator.raw_record(&page, 0), None);
     }
 }
@@ -144,7 +228,16 @@ async fn sign_in(orchestrator: &dyn Orchestrator, user: &KnownUser, owners: &BTr
     assert_eq!(identity.user_name, user.name);
     assert!(identity.owners.contains(&identity.account_id));
     assert!(identity.owners.iter().all(|owner| owners.contains(owner)), "{identity:?}");
-    let half = Credential::ConsoleSession { session: "something".to_owned(), key: String::new() };
-    let half = orchestrator.sign_in(half).await.expect("an answer");
-    assert!(matches!(half, SignIn::Refused { .. }), "{half:?}");
+}
+
+/// Credentials that nobody was given, of every kind, are refused: none is an error.
+async fn foreign_credentials(orchestrator: &dyn Orchestrator) {
+    for credential in [
+        Credential::ConsoleSession { session: "something".to_owned(), key: String::new() },
+        Credential::Token { token: "something".to_owned() },
+        Credential::Token { token: String::new() },
+    ] {
+        let answer = orchestrator.sign_in(credential).await.expect("an answer");
+        assert!(matches!(answer, SignIn::Refused { .. }), "{answer:?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The little of HTTP/1.1 that the simulated server speaks: GET and POST forms, keep-alive.
+//! The little of HTTP/1.1 that the simulated servers speak: whole bodies, keep-alive.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -14,6 +14,8 @@ pub struct Request {
     pub query: String,
     pub body: String,
     pub cookies: Vec<(String, String)>,
+    /// Names in small letters.
+    pub headers: Vec<(String, String)>,
     pub keep_alive: bool,
 }
 
@@ -30,6 +32,11 @@ impl Request {
     /// The value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a header; its name in small letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -80,12 +87,14 @@ fn parse_head(head: &str) -> Option<(Request, usize)> {
     for line in lines {
         let Some((name, value)) = line.split_once(':') else { continue };
         let value = value.trim();
-        match name.to_ascii_lowercase().as_str() {
+        let name = name.to_ascii_lowercase();
+        match name.as_str() {
             "content-length" => length = value.parse().ok()?,
             "connection" => request.keep_alive = !value.eq_ignore_ascii_case("close"),
             "cookie" => request.cookies.extend(cookies(value)),
             _ => {}
         }
+        request.headers.push((name, value.to_owned()));
     }
     Some((request, length))
 }
@@ -112,10 +121,17 @@ pub async fn write(stream: &mut TcpStream, response: &Response, cut: bool) -> bo
 fn reason(status: u16) -> String {
     match status {
         200 => "OK".to_owned(),
+        201 => "Created".to_owned(),
+        202 => "Accepted".to_owned(),
+        204 => "No Content".to_owned(),
+        300 => "Multiple Choices".to_owned(),
         400 => "Bad Request".to_owned(),
         401 => "Unauthorized".to_owned(),
+        403 => "Forbidden".to_owned(),
         404 => "Not Found".to_owned(),
         405 => "Method Not Allowed".to_owned(),
+        406 => "Not Acceptable".to_owned(),
+        409 => "Conflict".to_owned(),
         429 => "Too Many Requests".to_owned(),
         431 => "Request Header Fields Too Large".to_owned(),
         503 => "Service Unavailable".to_owned(),

@@ -1,0 +1,27 @@
+//! Instants in the forms of the services.
+
+use jiff::Timestamp;
+
+fn write(at: i64, form: &str) -> String {
+    Timestamp::from_second(at).unwrap_or(Timestamp::MIN).strftime(form).to_string()
+}
+
+/// `2026-11-22T07:54:07Z`.
+pub fn zulu(at: i64) -> String {
+    write(at, "%Y-%m-%dT%H:%M:%SZ")
+}
+
+/// `2026-11-22T07:54:07.000000`: UTC, and nothing says so.
+pub fn naive(at: i64) -> String {
+    write(at, "%Y-%m-%dT%H:%M:%S.000000")
+}
+
+/// `2026-11-22T07:54:07.000000Z`.
+pub fn micros(at: i64) -> String {
+    write(at, "%Y-%m-%dT%H:%M:%S.000000Z")
+}
+
+/// Reads the first of these forms.
+pub fn read(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}

@@ -1,0 +1,3 @@
+//! The contract that every orchestrator keeps.
+
+pub(crate) mod contract;
