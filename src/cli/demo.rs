@@ -1,4 +1,5 @@
-//! `billow demo`: a simulated CloudStack with months of history, billed and served.
+//! `billow demo`: a simulated CloudStack and a simulated OpenStack with months of history, billed
+//! and served.
 
 use std::io::IsTerminal;
 use std::net::TcpListener;
@@ -28,7 +29,7 @@ const KEEP: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// From which the cloud, its people and its months are made.
+    /// From which the clouds, their people and their months are made.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Keep the data here and go on with it; a temporary folder where nothing is given.
@@ -117,7 +118,10 @@ fn bar(out: Output) -> ProgressBar {
 
 fn show(bar: &ProgressBar, out: Output, step: &Step) {
     let line = match step {
-        Step::Started { endpoint } => format!("a simulated CloudStack speaks at {endpoint}"),
+        Step::Started { cloudstack, openstack } => format!(
+            "a simulated CloudStack speaks at {cloudstack}\n\
+             a simulated OpenStack speaks at {openstack}"
+        ),
         Step::Catalogue { customers, .. } => {
             format!("catalogue and {customers} customers read, price books generated and applied")
         }
@@ -182,25 +186,34 @@ fn introduce(world: &World, listen: &str, out: Output) {
             .iter()
             .map(|login| {
                 json!({
-                    "role": login.role, "user": login.name, "domain": login.domain,
+                    "source": login.source, "role": login.role, "user": login.name,
+                    "domain": login.domain, "project": login.project,
                     "password": login.password, "second_factor": login.second_factor,
                 })
             })
             .collect();
         let value = json!({
             "address": address, "config": config, "logins": logins, "things_to_try": tries,
-            "cloudstack": world.simulator.endpoint(), "running": world.running,
+            "cloudstack": world.simulator.endpoint(), "openstack": world.region.endpoint(),
+            "running": world.running,
         });
         out.show(&value, String::new);
         return;
     }
     out.say(&format!("\nThe console:  {address}\n"));
     let rows = world.logins.iter().map(|login| {
-        let code = login.second_factor.clone().unwrap_or_default();
-        let (user, domain) = (login.name.clone(), login.domain.clone());
-        vec![login.role.clone(), user, domain, login.password.clone(), code]
+        let (code, project) = (login.second_factor.clone(), login.project.clone());
+        vec![
+            login.source.clone(),
+            login.role.clone(),
+            login.name.clone(),
+            login.password.clone(),
+            login.domain.clone(),
+            project.unwrap_or_default(),
+            code.unwrap_or_default(),
+        ]
     });
-    let header = ["sign in as", "user", "domain", "password", "second factor"];
+    let header = ["cloud", "sign in as", "user", "password", "domain", "project", "second factor"];
     out.say(&super::output::table(&header, rows));
     out.say("\nFive things to try:");
     for (number, one) in tries.iter().enumerate() {
@@ -232,7 +245,11 @@ fn things_to_try(world: &World, address: &str, config: &Path) -> [Try; 5] {
         |words: &str, shows: String| Try { what: format!("{billow} {words}"), user: None, shows };
     let running = world.running;
     [
-        page("/billing", "harbour-admin", "the month to date grows while you watch"),
+        page(
+            "/billing",
+            "harbour-admin",
+            "a customer of both clouds: the month to date grows while you watch",
+        ),
         page(
             "/billing/invoices",
             "alpine-admin",

@@ -32,7 +32,7 @@ enum Verb {
     Config(super::config::Args),
     /// Bring the database to this program's schema.
     Migrate(super::migrate::Args),
-    /// A simulated cloud with months of history, billed and served, without any set-up.
+    /// Two simulated clouds with months of history, billed and served, without any set-up.
     Demo(super::demo::Args),
     /// Say what is wrong, why it matters, and how to mend it.
     Doctor(super::doctor::Args),

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod cloudstack;
+mod files;
 mod http;
 mod life;
 pub mod openstack;
@@ -11,3 +12,4 @@ mod seed_machines;
 mod seed_people;
 mod sellers;
 mod server;
+mod set_up;

@@ -21,14 +21,22 @@ pub enum Size {
     Full,
 }
 
+/// The names of the demo's sources.
+pub const CLOUDSTACK: &str = "cloudstack";
+pub const OPENSTACK: &str = "openstack";
+
 /// A user to sign in as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
+    /// The source that knows the user.
+    pub source: String,
     /// What the user is, in words.
     pub role: String,
     pub name: String,
-    /// The domain's path as the login form takes it: `/reseller`.
+    /// The domain as the login form takes it: `/reseller`, or a name.
     pub domain: String,
+    /// The project to sign in to, where the cloud has them.
+    pub project: Option<String>,
     pub password: String,
     pub second_factor: Option<String>,
 }
@@ -60,9 +68,11 @@ pub fn logins(world: &World) -> Vec<Login> {
             let account = &world.accounts[user.account];
             let domain = world.domains[account.domain].path.replacen("ROOT", "", 1);
             Login {
+                source: CLOUDSTACK.to_owned(),
                 role: format!("{}, {}", world.roles[account.role].name, account.name),
                 name: user.name.clone(),
                 domain: if domain.is_empty() { "/".to_owned() } else { domain },
+                project: None,
                 password: user.password.clone(),
                 second_factor: user.second_factor.clone(),
             }

@@ -1,22 +1,33 @@
 //! The demo's sellers, in the form that `billow sellers set --file` reads, and their customers'
 //! addresses.
 
+use super::openstack::seed::RESELLER;
 use crate::bill::document::Address;
 use crate::customer::{CustomerDetails, SellerDetails};
 
 /// A seller before it is stored.
 pub(super) struct SellerSeed {
     pub code: &'static str,
-    /// Path of the domain it owns; the provider owns the root.
-    pub domain: &'static str,
+    /// The domain it owns; the provider owns the root.
+    pub domain: Seat,
     details: &'static str,
 }
 
+/// A domain of one of the clouds.
+#[derive(Clone, Copy)]
+pub(super) enum Seat {
+    /// A path of the CloudStack's.
+    Cloud(&'static str),
+    /// A name of the OpenStack's.
+    Region(&'static str),
+}
+
 /// The provider first.
-pub(super) const SELLERS: [SellerSeed; 3] = [
-    SellerSeed { code: "provider", domain: "ROOT", details: PROVIDER },
-    SellerSeed { code: "alpine", domain: "ROOT/alpine", details: ALPINE },
-    SellerSeed { code: "thames", domain: "ROOT/thames", details: THAMES },
+pub(super) const SELLERS: [SellerSeed; 4] = [
+    SellerSeed { code: "provider", domain: Seat::Cloud("ROOT"), details: PROVIDER },
+    SellerSeed { code: "alpine", domain: Seat::Cloud("ROOT/alpine"), details: ALPINE },
+    SellerSeed { code: "thames", domain: Seat::Cloud("ROOT/thames"), details: THAMES },
+    SellerSeed { code: "polder", domain: Seat::Region(RESELLER), details: POLDER },
 ];
 
 impl SellerSeed {
@@ -125,6 +136,36 @@ colour = "#204f3a"
 footer = [["Thames Cloud Ltd", "21 Wharf Road", "London SE1 2AB"], ["Company no. 01234567"]]
 "##;
 
+const POLDER: &str = r##"
+name = "Polder Compute B.V."
+vat_id = "NL000099998B57"
+registration = "KvK 01234567"
+currency = "EUR"
+time_zone = "Europe/Amsterdam"
+language = "en"
+invoice_series = "PC"
+credit_series = "PCN"
+price_book = "polder"
+
+[address]
+lines = ["Dijkweg 40"]
+postal_code = "3011 AA"
+city = "Rotterdam"
+country = "NL"
+
+[bank]
+holder = "Polder Compute B.V."
+iban = "NL91ABNA0417164300"
+
+[[tax_rules]]
+category = "S"
+percent = "21"
+
+[style]
+colour = "#2f6f4f"
+footer = [["Polder Compute B.V.", "Dijkweg 40", "3011 AA Rotterdam"], ["KvK 01234567"]]
+"##;
+
 /// A customer's details with an address in its seller's country.
 pub(super) fn with_address(
     details: &CustomerDetails,
@@ -134,6 +175,7 @@ pub(super) fn with_address(
     let (street, postal_code, city) = match country {
         "FR" => (format!("{} rue du Port", number + 3), "69007", "Lyon"),
         "GB" => (format!("{} Mill Lane", number + 3), "N1 7AA", "London"),
+        "NL" => (format!("Havenkade {}", number + 3), "3011 AB", "Rotterdam"),
         _ => (format!("Hafenstraße {}", number + 3), "20457", "Hamburg"),
     };
     let address = Address {

@@ -8,7 +8,7 @@ use super::world::{
     AppCredential, Domain, Flavor, Grant, Image, Life, Network, Place, Project, Role, Router, User,
     VolumeType, World,
 };
-use crate::demo::seed::{DAY, GIB, Size};
+use crate::demo::seed::{DAY, GIB, Login, OPENSTACK, Size};
 
 /// Positions of the domains.
 const DEFAULT: usize = 0;
@@ -18,6 +18,8 @@ const ADMIN: usize = 0;
 const SERVICE: usize = 1;
 /// Project of the customer that has an account of the other cloud too.
 pub const SHARED: &str = "harbour-platform";
+/// The user by which Billow signs in.
+pub const COLLECTOR: &str = "billow";
 /// Domain of the reseller.
 pub const RESELLER: &str = "polder";
 
@@ -45,6 +47,33 @@ pub fn world(seed: u64, size: Size, start: i64) -> World {
         maker.resources(project, size);
     }
     maker.world
+}
+
+/// The logins to show: each person once, with the role that they hold first.
+pub fn logins(world: &World) -> Vec<Login> {
+    let people = world.users.iter().enumerate().filter(|(_, user)| user.person);
+    let logins = people.filter_map(|(position, user)| {
+        let grant = world.grants.iter().find(|grant| grant.user == position)?;
+        let (place, project) = match grant.on {
+            Place::Project(project) => {
+                let name = &world.projects[project].name;
+                // Without a project, members see all of theirs.
+                let asked = (grant.role == Role::Admin).then(|| name.clone());
+                (name, asked)
+            }
+            Place::Domain(domain) => (&world.domains[domain].name, None),
+        };
+        Some(Login {
+            source: OPENSTACK.to_owned(),
+            role: format!("{}, {place}", grant.role.as_str()),
+            name: user.name.clone(),
+            domain: world.domains[user.domain].name.clone(),
+            project,
+            password: user.password.clone(),
+            second_factor: None,
+        })
+    });
+    logins.collect()
 }
 
 /// What the region is made with.
@@ -81,7 +110,7 @@ impl Maker {
         self.project("service", DEFAULT, None);
         let admin = self.user("admin", DEFAULT, true);
         self.grant(admin, Role::Admin, Place::Project(ADMIN));
-        let billow = self.user("billow", DEFAULT, false);
+        let billow = self.user(COLLECTOR, DEFAULT, false);
         self.grant(billow, Role::Admin, Place::Project(SERVICE));
         self.grant(billow, Role::Service, Place::Project(SERVICE));
         let manager = self.user("polder-admin", POLDER, true);

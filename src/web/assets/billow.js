@@ -2,7 +2,7 @@
 // Amounts come formatted from the server; nothing is computed here.
 "use strict";
 
-const seconds = 60;
+const seconds = 20;
 const live = () => document.querySelector("[data-live]");
 
 async function refresh() {

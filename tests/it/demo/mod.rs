@@ -4,6 +4,7 @@ mod cloud;
 mod defects;
 mod faults;
 mod lists;
+mod live;
 mod program;
 mod region;
 mod region_lists;

@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use actix_web::{HttpRequest, HttpResponse, HttpServer, web};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
 
 use super::app::TestApp;
 use crate::support::db::folder;
@@ -13,27 +14,39 @@ use crate::support::db::folder;
 pub struct Proxy {
     pub address: String,
     handle: actix_web::dev::ServerHandle,
+    /// What a page that is kept open showed last.
+    shown: watch::Receiver<String>,
 }
 
 struct Upstream {
     address: String,
     token: String,
     client: reqwest::Client,
+    shown: watch::Sender<String>,
 }
 
 impl Proxy {
     pub async fn start(app: &TestApp, token: &str) -> Self {
+        Self::to(&app.address, token).await
+    }
+
+    /// A proxy of the console at an address.
+    pub async fn to(console: &str, token: &str) -> Self {
+        let (sender, shown) = watch::channel(String::new());
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let upstream = web::Data::new(Upstream {
-            address: app.address.clone(),
+            address: console.to_owned(),
             token: token.to_owned(),
-            client: app.client.clone(),
+            client: reqwest::Client::new(),
+            shown: sender,
         });
         let server = HttpServer::new(move || {
             actix_web::App::new()
                 .app_data(upstream.clone())
                 .route("/probe", web::get().to(probe))
+                .route("/watch", web::get().to(watched))
+                .route("/shown", web::post().to(shown_now))
                 .default_service(web::to(forward))
         })
         .workers(1)
@@ -43,7 +56,21 @@ impl Proxy {
         .run();
         let handle = server.handle();
         tokio::spawn(server);
-        Self { address, handle }
+        Self { address, handle, shown }
+    }
+
+    /// Opens a page in a browser that keeps it open, and gives each text that it shows; the
+    /// browser ends when dropped.
+    pub async fn watch(&self, path: &str) -> (Child, watch::Receiver<String>) {
+        let profile = folder("chromium");
+        let mut command = Command::new("chromium");
+        let port = "--remote-debugging-port=0";
+        command.args(FLAGS).args([port, &format!("--user-data-dir={}", profile.display())]);
+        command.arg(format!("{}/watch?path={path}", self.address));
+        let quiet = std::process::Stdio::null;
+        command.stdout(quiet()).stderr(quiet()).kill_on_drop(true);
+        let browser = command.spawn().expect("chromium must be installed: tests/run installs it");
+        (browser, self.shown.clone())
     }
 
     pub async fn stop(self) {
@@ -80,6 +107,27 @@ async fn probe(request: HttpRequest) -> HttpResponse {
     HttpResponse::Ok().content_type("text/html").body(page)
 }
 
+/// Frames a page of the same origin, and tells its text whenever that changes.
+async fn watched(request: HttpRequest) -> HttpResponse {
+    let path = request.query_string().trim_start_matches("path=").replace('"', "");
+    let page = format!(
+        "<!DOCTYPE html><title>watching</title><iframe width=1200 height=800 src=\"{path}\">\
+         </iframe><script>let last = '';\
+         setInterval(() => {{\
+         const body = document.querySelector('iframe').contentDocument.body;\
+         const text = body ? body.innerText : '';\
+         if (text === last) return;\
+         last = text;\
+         fetch('/shown', {{ method: 'POST', body: text }});}}, 200);</script>"
+    );
+    HttpResponse::Ok().content_type("text/html").body(page)
+}
+
+async fn shown_now(body: String, upstream: web::Data<Upstream>) -> HttpResponse {
+    upstream.shown.send_replace(body);
+    HttpResponse::NoContent().finish()
+}
+
 /// What the browser made of a page.
 pub struct Seen {
     pub dom: String,
@@ -87,22 +135,23 @@ pub struct Seen {
     pub complaints: Vec<String>,
 }
 
+const FLAGS: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+];
+
 async fn run(arguments: &[String]) -> (String, String) {
     let profile = folder("chromium");
     let output = Command::new("chromium")
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--hide-scrollbars",
-            "--enable-logging=stderr",
-            "--virtual-time-budget=4000",
-        ])
+        .args(FLAGS)
+        .args(["--enable-logging=stderr", "--virtual-time-budget=4000"])
         .arg(format!("--user-data-dir={}", profile.display()))
         .args(arguments)
         .output()

@@ -1,7 +1,7 @@
 //! Tests of sign-in, API and pages, over HTTP against a server on a port of its own.
 
 mod app;
-mod browser;
+pub(crate) mod browser;
 mod changes;
 mod cloud;
 mod guard;
