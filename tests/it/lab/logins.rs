@@ -188,7 +188,11 @@ async fn name_password_domain_and_project_sign_in() {
     let office = Office::open().await;
     let _beside = office.lab.shared().await;
     let secret = office.lab.fact("/admin/password");
-    let who = |name: &str, password: &str, domain: &str, project: Option<&str>| json!({ "name": name, "password": password, "domain": domain, "project": project });
+    let who = |name: &str, password: &str, domain: &str, project: Option<&str>| {
+        let mut who = json!({ "name": name, "password": password, "domain": domain });
+        who["project"] = json!(project);
+        who
+    };
     let (status, body) = office.sign_in(who("alpha-user", &secret, "Default", Some("alpha"))).await;
     assert_eq!(status, 201, "{body}");
     let session = &body["session"];
