@@ -168,7 +168,10 @@ async fn tokens_that_are_unknown_ended_revoked_or_limited_are_refused() {
     until_refused(&office, &short).await;
     assert!(jiff::Timestamp::now() >= end - jiff::SignedDuration::from_secs(1));
     // Limited to one call of Billow's, and to another service's.
-    let rule = |service: &str, path: &str| json!({ "access_rules": [{ "service": service, "method": "GET", "path": path }] });
+    let rule = |service: &str, path: &str| {
+        let rule = json!({ "service": service, "method": "GET", "path": path });
+        json!({ "access_rules": [rule] })
+    };
     let token = office.limited(rule("billing", "/api/v1/invoices")).await;
     assert_eq!(office.get(&token, "/api/v1/invoices").await, 200);
     for path in ["/api/v1/customers", "/api/v1/session", "/billing"] {
