@@ -8,13 +8,13 @@ CREATE TABLE observation (
     at_micros BIGINT NOT NULL,
     -- 63 bits of the hash of all that is told: the same again adds nothing, whoever sends it.
     digest BIGINT NOT NULL,
-    certainty TEXT NOT NULL CHECK (certainty IN ('event', 'seen', 'missing')),
+    certainty TEXT NOT NULL CHECK (certainty IN ('made', 'event', 'seen', 'missing')),
     -- Empty where the state is not told.
     state TEXT NOT NULL,
     owner TEXT NOT NULL,
     -- What it tells, in attribute_set; an empty value says that there is no such thing.
     attribute_set BIGINT NOT NULL,
-    -- When the round that listed it had ended; the instant itself for events.
+    -- When the round that listed it had ended; the instant itself for events and beginnings.
     read_micros BIGINT NOT NULL,
     -- Of what is missing: the last listing that showed it.
     shown_micros BIGINT,

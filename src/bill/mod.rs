@@ -22,6 +22,7 @@ pub mod statement;
 pub mod store;
 pub mod tax;
 pub mod texts;
+mod unbilled;
 mod used;
 pub mod verify;
 

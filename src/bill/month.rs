@@ -141,7 +141,7 @@ async fn gather_until(
     for mapping in &mappings {
         holds.extend(load_holds(conn, mapping, span, request.known_at).await?);
     }
-    let boundaries = boundaries_of(&versions, &seller, &cycle, &mappings, span);
+    let boundaries = boundaries_of(&versions, (&seller, &customer), &cycle, &mappings, span);
     let known_at = request.known_at;
     let mut metering = Metering { conn, histories, span, known_at, now, provisional: None };
     let mut used = metering.of(&customer.id, &mappings, &boundaries).await?;
@@ -244,13 +244,15 @@ async fn load_holds(
 /// Where quantities are cut: new prices, new tax rates, changes of mapping.
 fn boundaries_of(
     versions: &[BookVersion],
-    seller: &Seller,
+    (seller, customer): (&Seller, &Customer),
     cycle: &BillingCycle,
     mappings: &[OwnerMapping],
     span: Span,
 ) -> Vec<i64> {
     let mut cuts: BTreeSet<i64> = versions.iter().map(|version| version.span.from).collect();
-    for day in tax::change_days(&seller.details) {
+    let prices = versions.iter().flat_map(|version| &version.prices);
+    let classes = prices.map(|price| price.tax_class.as_str()).collect();
+    for day in tax::change_days(&seller.details, &customer.details, &classes) {
         let day = day.parse::<jiff::civil::Date>().ok();
         cuts.extend(day.and_then(|day| midnight(day, cycle.zone())));
     }

@@ -17,7 +17,7 @@ use super::facts::Histories;
 use super::issue::{Stamp, contact_hash, issue, issue_date};
 use super::month::{MonthRequest, cycle_of, finish, gather};
 use super::store::{self, Draft, DraftState};
-use super::texts;
+use super::{texts, unbilled};
 use crate::app::App;
 use crate::audit;
 use crate::customer::store::{AsOf, load_agreements, load_customer, load_seller, load_sellers};
@@ -59,6 +59,8 @@ pub struct RunLine {
     pub customer: String,
     pub customer_name: String,
     pub draft: String,
+    /// The asked period; an earlier one where its usage was on no invoice yet.
+    pub period: PeriodLabel,
     pub kind: DocumentKind,
     pub currency: String,
     pub net_minor: i64,
@@ -129,6 +131,7 @@ async fn run_seller(
     let span = Span::new(0, until.span.until);
     let agreements = load_agreements(&mut conn, &seller.id, span, known_at).await?;
     let existing = store::load_drafts(&mut conn, &Scope::Provider, Some(&seller.id), None).await?;
+    let began = store::first_invoiced_period(&mut conn, &seller.id).await?;
     drop(conn);
     let mut histories = Histories::default();
     let count = agreements.len();
@@ -140,10 +143,13 @@ async fn run_seller(
             renewed = std::time::Instant::now();
         }
         let billing = Billing { app, request, agreement, existing: &existing, now, known_at };
-        let lines = billing
-            .bill(&mut histories)
-            .await
-            .with_context(|| format!("billing agreement {}", agreement.id))?;
+        let named = || format!("billing agreement {}", agreement.id);
+        let mut lines = billing.bill(&mut histories).await.with_context(named)?;
+        for label in billing.missed(began).await.with_context(named)? {
+            let request = RunRequest { label, ..request.clone() };
+            let earlier = Billing { request: &request, ..billing };
+            lines.extend(earlier.bill_missed(&mut histories).await.with_context(named)?);
+        }
         if lines.is_empty() {
             report.skipped += 1;
         }
@@ -153,6 +159,7 @@ async fn run_seller(
     Ok(())
 }
 
+#[derive(Clone, Copy)]
 struct Billing<'a> {
     app: &'a App,
     request: &'a RunRequest,
@@ -207,7 +214,65 @@ impl Billing<'_> {
         let notes = self.credit_notes(&mut conn, &seller, &issued, decreases).await?;
         made.extend(notes);
         drop(conn);
-        self.keep(&seller, &customer, made).await
+        let kept = self.keep(&seller, &customer, made).await?;
+        if !self.request.preview {
+            self.drop_stale(&kept).await?;
+        }
+        Ok(kept.iter().map(|draft| run_line(&seller, &customer, draft)).collect())
+    }
+
+    /// Earlier periods of which usage is known that is on no invoice and on no draft.
+    async fn missed(&self, began: Option<PeriodLabel>) -> anyhow::Result<Vec<PeriodLabel>> {
+        let oldest = self.request.label.plus_months(-CORRECTION_MONTHS_MAX);
+        let Some(first) = began.map(|began| began.max(oldest)) else { return Ok(Vec::new()) };
+        let mut conn = self.app.db.snapshot().await?;
+        let known = AsOf { at: self.now, known_at: self.known_at };
+        let Some((seller, customer)) = self.parties(&mut conn, known).await? else {
+            return Ok(Vec::new());
+        };
+        if customer.internal {
+            return Ok(Vec::new());
+        }
+        let agreement = self.agreement;
+        let issued = store::load_issued_of_agreement(&mut conn, &seller.id, &agreement.id).await?;
+        let drafts = self.existing.iter().map(|draft| &draft.document);
+        let drafts = drafts.filter(|document| document.agreement_id == agreement.id);
+        let invoices = issued.iter().chain(drafts).filter(|one| one.kind == DocumentKind::Invoice);
+        let billed: BTreeSet<PeriodLabel> = invoices.map(|one| one.period.label).collect();
+        let mut labels = Vec::new();
+        let mut label = first;
+        while label < self.request.label {
+            if !billed.contains(&label) {
+                labels.push(label);
+            }
+            label = label.next();
+        }
+        let cycle = cycle_of(&seller, &customer)?;
+        Ok(unbilled::used(&mut conn, agreement, (&cycle, self.known_at), labels).await?)
+    }
+
+    /// The first invoice of a period that was run before its usage came: what a run of that period
+    /// drafts now, without the corrections of other periods, which the asked period has.
+    async fn bill_missed(&self, histories: &mut Histories) -> anyhow::Result<Vec<RunLine>> {
+        let mut conn = self.app.db.snapshot().await?;
+        let known = AsOf { at: self.now, known_at: self.known_at };
+        let Some((seller, customer)) = self.parties(&mut conn, known).await? else {
+            return Ok(Vec::new());
+        };
+        let period = cycle_of(&seller, &customer)?.period(self.request.label)?;
+        let (agreement, known_at) = (self.agreement, self.known_at);
+        let request = MonthRequest { agreement, period, known_at, prices_known_at: known_at };
+        let gathered = gather(&mut conn, &request, histories).await?;
+        let id = self.id_of(DocumentKind::Invoice, None);
+        let month = finish(&request, gathered, id, Vec::new())?;
+        drop(conn);
+        let holds = self.holds(&month);
+        if month.document.lines.is_empty() && holds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let made = Made { document: month.document, parts: month.parts, holds };
+        let kept = self.keep(&seller, &customer, vec![made]).await?;
+        Ok(kept.iter().map(|draft| run_line(&seller, &customer, draft)).collect())
     }
 
     async fn parties(
@@ -386,8 +451,7 @@ impl Billing<'_> {
         seller: &Seller,
         customer: &Customer,
         made: Vec<Made>,
-    ) -> anyhow::Result<Vec<RunLine>> {
-        let mut lines = Vec::new();
+    ) -> anyhow::Result<Vec<Draft>> {
         let mut kept: Vec<Draft> = Vec::new();
         for one in made {
             let empty = one.document.lines.is_empty() || one.document.gross_minor == 0;
@@ -410,16 +474,12 @@ impl Billing<'_> {
                 customer_number: customer.number.clone(),
                 document: one.document,
             };
-            lines.push(run_line(seller, customer, &draft));
             if !self.request.preview {
                 self.save(&draft, &one.parts).await?;
             }
             kept.push(draft);
         }
-        if !self.request.preview {
-            self.drop_stale(&kept).await?;
-        }
-        Ok(lines)
+        Ok(kept)
     }
 
     async fn save(&self, draft: &Draft, parts: &[ChargePart]) -> anyhow::Result<()> {
@@ -494,6 +554,7 @@ fn run_line(seller: &Seller, customer: &Customer, draft: &Draft) -> RunLine {
         customer: customer.number.clone(),
         customer_name: customer.details.name.clone(),
         draft: document.id.to_string(),
+        period: document.period.label,
         kind: document.kind,
         currency: document.currency.to_string(),
         net_minor: document.net_minor,

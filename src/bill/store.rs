@@ -10,6 +10,7 @@ use crate::collect::import::store::lasting_since;
 use crate::collect::store::RECORD_SECONDS_MAX;
 use crate::ids::{AgreementId, CustomerId, InvoiceId, OwnerRef, SellerId, SourceName};
 use crate::money::Currency;
+use crate::period::PeriodLabel;
 use crate::scope::Scope;
 use crate::store::bulk::{self, OnConflict, Target, Value};
 use crate::store::codec::{At, enum_text, to_json};
@@ -604,6 +605,18 @@ pub async fn load_issued_of_agreement(
                ORDER BY issued_at, series, year, sequence";
     let query = sqlx::query(sql).bind(seller.0.clone()).bind(agreement.0.clone());
     documents(conn.fetch_all(query).await?)
+}
+
+/// The first period that a seller issued an invoice for: from then on it bills with Billow.
+pub async fn first_invoiced_period(
+    conn: &mut Conn,
+    seller: &SellerId,
+) -> Result<Option<PeriodLabel>, StoreError> {
+    let sql = "SELECT MIN(period) FROM invoice WHERE seller_id = $1 AND kind = 'invoice'";
+    let row = conn.fetch_one(sqlx::query(sql).bind(seller.0.clone())).await?;
+    let first: Option<String> = row.try_get(0)?;
+    let label = |text: String| text.parse().map_err(|e| StoreError::Conflict(format!("{e}")));
+    first.map(label).transpose()
 }
 
 /// Credit notes on an invoice, issued or drafted, oldest first.

@@ -1,6 +1,6 @@
 //! VAT by EN 16931: decided for each line, computed on the base of each category. PURE.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Language, Line, TaxCategory, TaxRate, TaxSubtotal};
 use crate::customer::{CustomerDetails, SellerDetails};
@@ -14,6 +14,11 @@ pub enum TaxError {
          add one to its tax_rules"
     )]
     NoRule { seller: String, class: String, country: String, day: String },
+    #[error(
+        "VAT category {category:?} (BT-151) needs the VAT ids of both sides, and {whose} has none: \
+         set its vat_id"
+    )]
+    NoVatId { category: TaxCategory, whose: String },
     #[error("lines outside the scope of VAT (O) cannot stand beside others (BR-O-11)")]
     OutOfScopeMixed,
     #[error(transparent)]
@@ -32,6 +37,7 @@ pub fn rate_for(
         && category != TaxCategory::S
     {
         let reason = customer.tax_reason.clone();
+        identified(category, seller, customer)?;
         return Ok(without_tax(category, reason, language));
     }
     let country = customer.address.country.as_str();
@@ -52,13 +58,54 @@ pub fn rate_for(
         TaxCategory::S => {
             Ok(TaxRate { category: TaxCategory::S, percent: rule.percent.clone(), reason: None })
         }
-        other => Ok(without_tax(other, rule.reason.clone(), language)),
+        other => {
+            identified(other, seller, customer)?;
+            Ok(without_tax(other, rule.reason.clone(), language))
+        }
     }
 }
 
-/// Local days (`YYYY-MM-DD`) on which a rule of the seller begins.
-pub fn change_days(seller: &SellerDetails) -> impl Iterator<Item = &str> {
-    seller.tax_rules.iter().filter_map(|rule| rule.from.as_deref())
+/// Reverse charge and intra-community supply are between sides that both have a VAT id (BR-AE-2,
+/// BR-IC-2 and those beside them).
+fn identified(
+    category: TaxCategory,
+    seller: &SellerDetails,
+    customer: &CustomerDetails,
+) -> Result<(), TaxError> {
+    use TaxCategory::{AE, E, G, K, O, S, Z};
+    match category {
+        S | Z | E | G | O => return Ok(()),
+        AE | K => {}
+    }
+    let sides = [(&seller.name, &seller.vat_id), (&customer.name, &customer.vat_id)];
+    let lacking =
+        |(_, id): &(&String, &Option<String>)| id.as_deref().is_none_or(|id| id.trim().is_empty());
+    match sides.into_iter().find(lacking) {
+        Some((name, _)) => Err(TaxError::NoVatId { category, whose: name.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Local days (`YYYY-MM-DD`), ascending, on which the customer's tax changes for one of the
+/// classes; a rule that is none of the customer's cuts nothing, because each cut is rounded.
+pub fn change_days<'a>(
+    seller: &'a SellerDetails,
+    customer: &CustomerDetails,
+    classes: &BTreeSet<&str>,
+) -> Vec<&'a str> {
+    let days: BTreeSet<&str> =
+        seller.tax_rules.iter().filter_map(|rule| rule.from.as_deref()).collect();
+    // The language does not matter: only rates are compared.
+    let of = |class: &str, day: &str| rate_for(seller, customer, class, day, Language::En).ok();
+    let mut before = "";
+    let mut changes = Vec::new();
+    for day in days {
+        if classes.iter().any(|class| of(class, before) != of(class, day)) {
+            changes.push(day);
+        }
+        before = day;
+    }
+    changes
 }
 
 fn without_tax(category: TaxCategory, reason: Option<String>, language: Language) -> TaxRate {

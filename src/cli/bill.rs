@@ -1,5 +1,6 @@
 //! `billow bill preview | run | approve | issue`: from drafts to issued invoices.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
 use anyhow::Context;
@@ -131,16 +132,17 @@ async fn draft(app: &App, args: RunArgs, preview: bool, out: Output) -> anyhow::
         "period": args.period, "preview": preview, "drafts": report.drafts,
         "skipped": report.skipped,
     });
-    out.show(&value, || report_text(&report, preview));
+    out.show(&value, || report_text(&report, args.period, preview));
     let held = report.drafts.iter().any(|line| line.state == DraftState::Held);
     Ok(if held { Exit::Found } else { Exit::Done })
 }
 
-fn report_text(report: &RunReport, preview: bool) -> String {
+fn report_text(report: &RunReport, period: PeriodLabel, preview: bool) -> String {
     let rows = report.drafts.iter().map(|line| {
         vec![
             line.customer.clone(),
             line.customer_name.clone(),
+            line.period.to_string(),
             kind_text(line.kind).to_owned(),
             line.lines.to_string(),
             decimal(&line.currency, line.net_minor),
@@ -151,8 +153,13 @@ fn report_text(report: &RunReport, preview: bool) -> String {
             line.draft.clone(),
         ]
     });
-    let header = ["customer", "name", "kind", "lines", "net", "VAT", "gross", "", "state", "draft"];
-    let mut text = table(&header, rows);
+    let mut text = table(
+        &[
+            "customer", "name", "period", "kind", "lines", "net", "VAT", "gross", "", "state",
+            "draft",
+        ],
+        rows,
+    );
     for line in report.drafts.iter().filter(|line| !line.holds.is_empty()) {
         for hold in &line.holds {
             text.push_str(&format!("\n{} held by {hold}", line.customer));
@@ -164,6 +171,13 @@ fn report_text(report: &RunReport, preview: bool) -> String {
         report.drafts.len(),
         report.skipped
     ));
+    let earlier = report.drafts.iter().map(|line| line.period).filter(|label| *label != period);
+    for label in earlier.collect::<BTreeSet<_>>() {
+        text.push_str(&format!(
+            "\nusage of {label} that was on no invoice: \
+             billow bill issue --period {label} issues its drafts"
+        ));
+    }
     text
 }
 

@@ -7,9 +7,10 @@ use super::{Exit, Output};
 use crate::app::App;
 use crate::bill::document::Address;
 use crate::catalog::store::load_book_versions;
-use crate::collect::store::load_watermarks;
+use crate::collect::store::{load_source_state, load_watermarks};
 use crate::customer::Customer;
 use crate::customer::store::{AsOf, load_customers, load_sellers};
+use crate::ids::SourceName;
 use crate::orchestrator::Check;
 use crate::period::Span;
 use crate::store::{Engine, StoreError, health, knowledge};
@@ -230,18 +231,29 @@ async fn lags(app: &App) -> anyhow::Result<Vec<Check>> {
     let watermarks = load_watermarks(&mut conn).await?;
     let mut checks = Vec::new();
     for source in &app.config.sources {
-        let found = watermarks.iter().find(|(name, _, _)| *name == source.name);
         let name = &source.name;
+        let found = watermarks.iter().find(|(own, until, _)| own == name && *until > 0);
+        let state = load_source_state(&mut conn, &SourceName(name.clone())).await?;
+        let failed = state.and_then(|state| state.last_error);
+        let because = failed.as_ref().map_or_else(String::new, |error| format!(": {error}"));
         checks.push(match found {
             None => wrong(
-                format!("source {name}: nothing was collected yet"),
+                format!("source {name}: nothing was collected yet{because}"),
                 "there is no usage to bill",
                 format!("billow collect --source {name}"),
             ),
             Some((_, collected, _)) if now - collected > LAG_SECONDS_MAX => wrong(
-                format!("source {name}: usage ends {} hours ago", (now - collected) / 3_600),
+                format!(
+                    "source {name}: usage ends {} hours ago{because}",
+                    (now - collected) / 3_600
+                ),
                 "months cannot close, and month to date is behind",
                 format!("billow collect --source {name}; its error tells what stops it"),
+            ),
+            Some(_) if failed.is_some() => wrong(
+                format!("source {name}: the last round failed{because}"),
+                "usage falls behind while it does",
+                format!("billow collect --source {name}"),
             ),
             Some(_) => well(format!("source {name}: collected")),
         });

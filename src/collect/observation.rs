@@ -137,6 +137,9 @@ impl ResourceState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
+    /// A listing tells that it was made at the instant, and not as what: what is observed of it
+    /// next held from there. Its own state and attributes count for nothing.
+    Made,
     /// The change happened at the instant: an event, or a history with times.
     Event,
     /// A listing showed it so at the instant; since when is not known.
@@ -149,6 +152,7 @@ impl Certainty {
     /// The stored text.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Made => "made",
             Self::Event => "event",
             Self::Seen => "seen",
             Self::Missing => "missing",
@@ -157,7 +161,7 @@ impl Certainty {
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Event, Self::Seen, Self::Missing]
+        [Self::Made, Self::Event, Self::Seen, Self::Missing]
             .into_iter()
             .find(|certainty| certainty.as_str() == text)
     }

@@ -61,7 +61,7 @@ pub struct TaxRule {
     pub percent: Exact,
     #[serde(default)]
     pub reason: Option<String>,
-    /// First local day of the seller, `YYYY-MM-DD`; `None`: always.
+    /// First day, `YYYY-MM-DD`, from its midnight in the customer's zone; `None`: always.
     #[serde(default)]
     pub from: Option<String>,
 }

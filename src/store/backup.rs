@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use sqlx::{AssertSqlSafe, Executor, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
 use super::db::{Db, StoreError};
 
@@ -61,17 +61,25 @@ async fn check_file(path: &Path) -> Result<(), StoreError> {
     if read.is_err() || head != *HEADER {
         return Err(StoreError::Conflict(format!("{} is no SQLite database", path.display())));
     }
-    let db = Db::open(&format!("sqlite:{}", path.display())).await?;
-    let mut conn = db.read().await?;
-    let answer: String = conn.fetch_one("PRAGMA integrity_check").await?.try_get(0)?;
-    drop(conn);
-    let fits = super::migrate::check_version(&db).await;
-    db.close().await;
-    if answer != "ok" {
-        let message = format!("{} is damaged: {answer}", path.display());
+    let found = integrity(path).await.unwrap_or_else(|error| error.to_string());
+    if found != "ok" {
+        let message = format!("{} is damaged: {found}: take another backup", path.display());
         return Err(StoreError::Conflict(message));
     }
+    let db = Db::open(&format!("sqlite:{}", path.display())).await?;
+    let fits = super::migrate::check_version(&db).await;
+    db.close().await;
     fits
+}
+
+/// What SQLite says of a file, `ok` where all is well; by one connection, because a pool goes on
+/// trying to open what is damaged.
+async fn integrity(path: &Path) -> Result<String, sqlx::Error> {
+    sqlx::any::install_default_drivers();
+    let mut conn = sqlx::AnyConnection::connect(&format!("sqlite:{}", path.display())).await?;
+    let answer = conn.fetch_one("PRAGMA integrity_check").await?.try_get(0);
+    conn.close().await?;
+    answer
 }
 
 fn sqlite_file(db: &Db) -> Result<PathBuf, StoreError> {

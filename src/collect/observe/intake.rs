@@ -19,7 +19,7 @@ use crate::store::{Conn, Engine, StoreError};
 #[derive(Clone, Debug)]
 pub struct Arrived {
     pub observation: Observation,
-    /// When the round had ended; the instant itself for events.
+    /// When the round had ended; the instant itself for events and beginnings.
     pub read_micros: i64,
     /// Of what is missing: the last listing that showed it.
     pub shown_micros: Option<i64>,

@@ -1,11 +1,13 @@
 //! Observations of one resource become intervals of owner, state and attributes. PURE.
 //!
+//! - A beginning that a listing tells is exact; what is observed next holds from there.
 //! - An event is exact: what it tells holds from its instant on.
 //! - A listing that shows what is known confirms it. One that shows something else counts from
 //!   its own instant: a change that nobody saw is billed from when it was seen.
 //! - A listing says how it was at some instant between its start and its end. Where an event in
 //!   that time tells the same change, the event's instant counts; and shortly after an event a
-//!   listing may still show what was before it, which counts for nothing.
+//!   listing may still show what was before it, which counts for nothing. What it shows that was
+//!   not before is a change all the same.
 //! - What a listing adds, without contradicting what was known, holds back to the last change.
 //! - A resource that a complete listing of its kind does not show is gone since the last sign of
 //!   it, unless an event tells the exact instant, be it later.
@@ -157,6 +159,7 @@ pub fn timeline(observed: &[Observed]) -> Timeline {
     for (index, one) in sorted.iter().enumerate() {
         let gone = one.observation.state == Some(ResourceState::Gone);
         match one.observation.certainty {
+            Certainty::Made => fold.made(one, &sorted[index + 1..]),
             Certainty::Event => fold.event(one),
             Certainty::Seen if !gone => fold.seen(one, &sorted[index + 1..]),
             Certainty::Seen | Certainty::Missing => fold.missing(one),
@@ -264,6 +267,16 @@ impl Fold {
         &mut self.timeline.stretches[last]
     }
 
+    /// What is observed next holds from the beginning, unless something was known before.
+    fn made(&mut self, one: &Observed, rest: &[&Observed]) {
+        let next = rest.iter().find(|next| next.observation.certainty != Certainty::Made);
+        let Some(next) = next.map(|next| Knowledge::of(&next.observation)) else { return };
+        if self.timeline.stretches.is_empty() && next.exists() {
+            self.life = one.observation.at_micros;
+            self.push(one.observation.at_micros, next, one);
+        }
+    }
+
     fn event(&mut self, one: &Observed) {
         let observation = &one.observation;
         let at = observation.at_micros;
@@ -298,7 +311,7 @@ impl Fold {
         let at = observation.at_micros;
         let known = self.timeline.last().cloned();
         let contradicted = known.as_ref().is_none_or(|known| known.is_contradicted(observation));
-        if contradicted && (self.is_settling(at) || is_told(known.as_ref(), one, rest)) {
+        if contradicted && (self.is_behind(observation) || is_told(known.as_ref(), one, rest)) {
             if known.is_some_and(|known| known.exists()) {
                 self.life = at;
             }
@@ -317,6 +330,17 @@ impl Fold {
 
     fn is_settling(&self, at: i64) -> bool {
         self.timeline.last_event.is_some_and(|event| at - event <= SETTLE_MICROS)
+    }
+
+    /// Whether a listing shortly after an event shows what was before it. What never was is no
+    /// old copy, but a change that nobody told.
+    fn is_behind(&self, observation: &Observation) -> bool {
+        let at = observation.at_micros;
+        let ended = self.timeline.stretches.windows(2).rev();
+        self.is_settling(at)
+            && ended
+                .take_while(|pair| at - pair[1].from <= SETTLE_MICROS)
+                .any(|pair| !pair[0].knowledge.is_contradicted(observation))
     }
 
     /// What a listing adds holds back to the last stretch that it contradicts.

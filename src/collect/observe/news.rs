@@ -35,15 +35,16 @@ pub fn news(history: &[Observed], rounds: &[Look], incoming: &[Observed]) -> New
     let before = timeline(history);
     let mut all = history.to_vec();
     let mut fresh: Vec<Observed> = Vec::new();
-    let (events, mut listed): (Vec<&Observed>, Vec<&Observed>) =
-        incoming.iter().partition(|one| one.observation.certainty == Certainty::Event);
-    for one in events {
+    let (exact, mut listed): (Vec<&Observed>, Vec<&Observed>) =
+        incoming.iter().partition(|one| one.observation.certainty <= Certainty::Event);
+    for one in exact {
         if !all.iter().any(|known| is_same(known, one)) {
             all.push(one.clone());
             fresh.push(one.clone());
         }
     }
-    let late: Vec<i64> = fresh.iter().map(|one| one.observation.at_micros).collect();
+    let events = fresh.iter().filter(|one| one.observation.certainty == Certainty::Event);
+    let late: Vec<i64> = events.map(|one| one.observation.at_micros).collect();
     let mut line = timeline(&all);
     listed.sort_by_key(|one| one.observation.at_micros);
     for one in listed {
@@ -66,9 +67,11 @@ pub fn news(history: &[Observed], rounds: &[Look], incoming: &[Observed]) -> New
     News { fresh, timeline: line, changed_from }
 }
 
-/// The same observation again, wherever it was read.
+/// The same observation again, wherever it was read; a resource begins once at an instant.
 fn is_same(a: &Observed, b: &Observed) -> bool {
-    a.observation == b.observation
+    let (a, b) = (&a.observation, &b.observation);
+    let made = a.certainty == Certainty::Made && b.certainty == Certainty::Made;
+    a == b || (made && a.at_micros == b.at_micros)
 }
 
 /// Whether a listing shows what is known already.
@@ -95,7 +98,7 @@ fn rounds_after(late: &[i64], rounds: &[Look]) -> Vec<Look> {
 fn testimony(before: &Timeline, now: &Timeline, look: Look, all: &[Observed]) -> Option<Observed> {
     let round = look.at_micros;
     let own = |one: &Observed| {
-        one.observation.at_micros == round && one.observation.certainty != Certainty::Event
+        one.observation.at_micros == round && one.observation.certainty > Certainty::Event
     };
     if all.iter().any(own) {
         return None;

@@ -155,8 +155,8 @@ pub fn hash_of_round(group: &[Observed]) -> i64 {
         .iter()
         .map(|one| {
             let told = &one.observation;
-            let event = told.certainty == Certainty::Event;
-            (if event { told.at_micros } else { i64::MIN }, digest(told, one.shown_micros))
+            let exact = told.certainty <= Certainty::Event;
+            (if exact { told.at_micros } else { i64::MIN }, digest(told, one.shown_micros))
         })
         .collect();
     parts.sort_unstable();

@@ -46,6 +46,7 @@ pub struct Case {
     pub usage: Vec<String>,
     pub agreed_from: &'static str,
     pub seller: fn(&mut SellerDetails),
+    pub customer: fn(&mut CustomerDetails),
 }
 
 impl Case {
@@ -60,6 +61,7 @@ impl Case {
             usage: Vec::new(),
             agreed_from: "1970-01-01T00:00:00Z",
             seller: |_| {},
+            customer: |_| {},
         }
     }
 
@@ -80,6 +82,16 @@ impl Case {
 
     pub fn seller(mut self, change: fn(&mut SellerDetails)) -> Self {
         self.seller = change;
+        self
+    }
+
+    pub fn customer(mut self, change: fn(&mut CustomerDetails)) -> Self {
+        self.customer = change;
+        self
+    }
+
+    pub fn currency(mut self, code: &'static str) -> Self {
+        self.currency = code;
         self
     }
 
@@ -186,6 +198,7 @@ impl<'a> Open<'a> {
         let mut details = CustomerDetails::named(&case.name);
         details.address.country = "DE".to_owned();
         details.anchor_day = case.anchor;
+        (case.customer)(&mut details);
         let agreement = NewAgreement {
             seller: seller.clone(),
             from: seconds(case.agreed_from),

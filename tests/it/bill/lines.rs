@@ -165,7 +165,9 @@ async fn reverse_charge_has_no_tax_and_a_reason() {
         details.tax_reason = Some("Reverse charge".to_owned());
         details.vat_id = Some("FR12345678901".to_owned());
     };
-    let opening = Opening { customer, ..Opening::default() };
+    let change: fn(&mut billow::customer::SellerDetails) =
+        |details| details.vat_id = Some("DE123456789".to_owned());
+    let opening = Opening { customer, change, ..Opening::default() };
     let shop = open(sqlite().await, opening, &hourly("1")).await;
     shop.used("vm_running", "v1", SEPTEMBER, "720").await;
     shop.at("2025-10-10T00:00:00Z");

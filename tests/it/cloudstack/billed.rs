@@ -33,14 +33,16 @@ use crate::on_both_engines;
 use crate::support::db::sqlite;
 
 /// What the server shows now.
-struct Shown {
-    rows: Vec<Value>,
+pub struct Shown {
+    pub rows: Vec<Value>,
     /// Minutes of a window.
     range: &'static str,
     /// The last second that is closed.
-    closed: &'static str,
+    pub closed: &'static str,
     /// Dates and decimals in the other form, which older servers and other locales write.
     other_form: bool,
+    /// What is answered to the reading of the window that begins then.
+    pub fault: Option<(&'static str, fn() -> Reply)>,
 }
 
 type Cloud = Arc<Mutex<Shown>>;
@@ -68,6 +70,11 @@ fn answer(shown: &Shown, request: &Request) -> Reply {
 
 /// The records that lie inside the asked span, a page of them.
 fn usage(shown: &Shown, request: &Request) -> Reply {
+    if let Some((from, fault)) = shown.fault
+        && request.get("startdate") == Some(from)
+    {
+        return fault();
+    }
     let asked = |name: &str| request.get(name).expect("a parameter").to_owned();
     let (from, until) = (asked("startdate"), asked("enddate"));
     let number = |name: &str| asked(name).parse::<usize>().expect("a number");
@@ -124,8 +131,8 @@ fn prices() -> String {
     text
 }
 
-struct Provider {
-    app: App,
+pub struct Provider {
+    pub app: App,
     clock: Arc<ManualClock>,
     cloud: Cloud,
     _server: Server,
@@ -133,12 +140,13 @@ struct Provider {
 
 impl Provider {
     /// A provider with its catalogue and prices, before the first usage.
-    async fn open(db: Db, collect_from: &str, range: &'static str) -> Self {
+    pub async fn open(db: Db, collect_from: &str, range: &'static str) -> Self {
         let shown = Shown {
             rows: Vec::new(),
             range,
             closed: "2026-11-17T23:59:59+0000",
             other_form: false,
+            fault: None,
         };
         let cloud = Arc::new(Mutex::new(shown));
         let seen = cloud.clone();
@@ -182,7 +190,7 @@ impl Provider {
     }
 
     /// Collects what the server shows now, its last window ending at `closed`.
-    async fn collect(&self, rows: Vec<Value>, closed: &'static str) -> CollectReport {
+    pub async fn collect(&self, rows: Vec<Value>, closed: &'static str) -> CollectReport {
         {
             let mut shown = self.cloud.lock().expect("lock");
             shown.rows = rows;
@@ -194,11 +202,11 @@ impl Provider {
         collected.expect("collect")
     }
 
-    fn show(&self, change: impl FnOnce(&mut Shown)) {
+    pub fn show(&self, change: impl FnOnce(&mut Shown)) {
         change(&mut self.cloud.lock().expect("lock"));
     }
 
-    fn at(&self, text: &str) {
+    pub fn at(&self, text: &str) {
         self.clock.set(text.parse().expect("an instant"));
     }
 
@@ -208,7 +216,7 @@ impl Provider {
     }
 
     /// Every doubt, told without ids.
-    async fn told(&self) -> Vec<String> {
+    pub async fn told(&self) -> Vec<String> {
         let told = self.findings(true).await.into_iter().map(|one| {
             let Finding { rule, owner, meter, span, state, .. } = one;
             format!("{rule} {owner} {meter} {span:?} {state:?}")
@@ -330,7 +338,7 @@ fn differ(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
     }
 }
 
-fn rows(files: &[&str]) -> Vec<Value> {
+pub fn rows(files: &[&str]) -> Vec<Value> {
     let mut all = Vec::new();
     for file in files {
         let answer: Value =
@@ -395,6 +403,10 @@ const DAILY: History = [
     (&[D18, D19_LATE, D20_LATE, D21], "2026-11-21T23:59:59+0000", "2026-11-22T01:00:00Z"),
     (&[D18, D19_LATE, D20_LATE, D21_MOVED], "2026-11-22T23:59:59+0000", "2026-11-23T01:00:00Z"),
 ];
+
+/// The days 18 to 21 as they were read first, and until when they are closed.
+pub const DAYS: &[&str] = &[D18, D19, D20, D21];
+pub const DAYS_CLOSED: &str = "2026-11-21T23:59:59+0000";
 
 /// Reads a history and then the rest of the month, in which nothing is used.
 async fn read(provider: &Provider, history: &History, reading: Reading) -> Vec<CollectReport> {

@@ -4,6 +4,7 @@
 mod billed;
 pub(crate) mod faults;
 mod fuzz;
+mod interrupted;
 mod lists;
 mod sessions;
 mod signing;

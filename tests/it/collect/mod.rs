@@ -4,4 +4,5 @@ mod import;
 mod import_fuzz;
 mod recorded;
 mod rules;
+mod told;
 pub mod world;

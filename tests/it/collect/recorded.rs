@@ -239,7 +239,9 @@ on_both_engines! {
         let moved = world.read(day(21), bytes(DAY_21_MOVED)).await;
         assert_eq!((moved.rows, moved.records), (121, 0));
         assert_eq!(billed(&world.all(&owners).await), before);
-        assert_eq!(world.findings("lost_id").await.len(), 1);
+        let told = world.findings("lost_id").await;
+        assert_eq!(told.len(), 1);
+        assert!(told[0].message.starts_with("records came again without the id of their resource"));
         // When they are first seen without it, they are kept without it, each of them.
         let first = World::new(crate::support::db::sqlite().await);
         let read = first.read(day(21), bytes(DAY_21_MOVED)).await;

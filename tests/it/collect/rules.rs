@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::world::{World, billed, page, seconds, span};
 use crate::on_both_engines;
 
-const OWNER: &str = "acme";
+pub const OWNER: &str = "acme";
 
 /// A row of a whole day, `changes` laid over it.
-fn row(kind: i64, resource: &str, hours: &str, changes: Value) -> Value {
+pub fn row(kind: i64, resource: &str, hours: &str, changes: Value) -> Value {
     let mut row = json!({
         "account": "acme", "accountid": OWNER, "zoneid": "z1", "usagetype": kind,
         "usageid": resource, "rawusage": hours, "description": "text", "tags": [],
@@ -28,11 +28,11 @@ fn row(kind: i64, resource: &str, hours: &str, changes: Value) -> Value {
     row
 }
 
-fn day() -> Span {
+pub fn day() -> Span {
     span("2026-11-19T00:00:00Z", "2026-11-20T00:00:00Z")
 }
 
-fn network(hours: &str) -> Value {
+pub fn network(hours: &str) -> Value {
     row(
         30,
         "",
@@ -42,11 +42,11 @@ fn network(hours: &str) -> Value {
     )
 }
 
-fn late(kind: i64, resource: &str, hours: &str) -> Value {
+pub fn late(kind: i64, resource: &str, hours: &str) -> Value {
     row(kind, resource, hours, json!({ "startdate": "2026-11-19T20:00:00+0000" }))
 }
 
-fn machine(id: &str, created: &str, removed: Option<&str>) -> InventoryItem {
+pub fn machine(id: &str, created: &str, removed: Option<&str>) -> InventoryItem {
     InventoryItem {
         owner: OWNER.to_owned(),
         meter: "vm_allocated".to_owned(),

@@ -134,6 +134,14 @@ impl Session {
         self.call("DELETE", place, None).await;
     }
 
+    /// Ends the login, as the user's own console does.
+    pub async fn revoke(&self) {
+        let url = format!("{}/auth/tokens", self.lab.fact("/auth_url"));
+        let request = self.lab.http.delete(url).header("X-Auth-Token", &self.token);
+        let answer = request.header("X-Subject-Token", &self.token).send().await;
+        assert_eq!(answer.expect("Keystone answers").status(), 204);
+    }
+
     /// Reads until what is read is as wanted, and gives it.
     pub async fn until(&self, place: &str, wanted: impl Fn(u16, &Value) -> bool) -> Value {
         let begun = Instant::now();

@@ -26,6 +26,9 @@ pub async fn live_on() {
 /// Two projects of one user that nobody else uses.
 pub struct Tenants {
     pub lab: Lab,
+    /// Name and id of the user, and the first project's name.
+    pub user: (String, String),
+    project: String,
     pub one: Session,
     pub other: Session,
 }
@@ -51,7 +54,14 @@ impl Tenants {
         }
         let one = lab.sign_in(&user, &password, &names[0]).await;
         let other = lab.sign_in(&user, &password, &names[1]).await;
-        Self { lab: lab.clone(), one, other }
+        let [project, _] = names;
+        Self { lab: lab.clone(), user: (user, person), project, one, other }
+    }
+
+    /// The user, signed in to the first project once more.
+    pub async fn again(&self) -> Session {
+        let password = self.lab.fact("/admin/password");
+        self.lab.sign_in(&self.user.0, &password, &self.project).await
     }
 }
 

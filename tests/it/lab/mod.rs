@@ -1,5 +1,8 @@
 //! Billow beside a real OpenStack: the one that `tests/lab/up` starts and `tests/run` ends.
 
+mod billed;
 mod cloud;
 mod life;
 mod lived;
+mod logins;
+mod shop;

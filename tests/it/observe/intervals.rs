@@ -190,7 +190,43 @@ fn short(observed: &[Observed]) -> Vec<(i64, Option<i64>, ResourceState)> {
     intervals(observed).iter().map(short).collect()
 }
 
-use ResourceState::{Building, Gone, Running, Stopped};
+#[test]
+fn a_beginning_is_exact_and_what_is_seen_next_holds_from_it() {
+    let made = |owner| {
+        let being = Being { owner, ..being(ResourceState::Gone) };
+        let mut made = told(&being, at(0), Certainty::Made);
+        (made.state, made.attributes) = (None, Attributes::new());
+        observed(made)
+    };
+    let seen = |seconds, owner, size| {
+        let being = Being { at: 0, state: ResourceState::Present, owner, size };
+        observed(told(&being, at(seconds), Certainty::Seen))
+    };
+    // Each round tells the beginning again, with the owner that it has by then.
+    let rounds =
+        [[made("a"), seen(4, "a", 0)], [made("a"), seen(8, "a", 1)], [made("b"), seen(12, "b", 1)]];
+    let all = rounds.concat();
+    let found: Vec<(i64, Option<i64>, String, String)> = intervals(&all)
+        .iter()
+        .map(|one| {
+            let second = |micros: i64| micros / SECOND - START;
+            let offering = one.attributes["offering"].clone();
+            let until = one.until_micros.map(second);
+            (second(one.from_micros), until, one.owner.id.clone(), offering)
+        })
+        .collect();
+    let expected =
+        [(0, Some(8), "a", "size-0"), (8, Some(12), "a", "size-1"), (12, None, "b", "size-1")];
+    let expected = expected
+        .map(|(from, until, owner, offering)| (from, until, owner.to_owned(), offering.to_owned()));
+    assert_eq!(found, expected);
+    // A beginning is news once.
+    let first = news(&[], &[], &rounds[0]).fresh;
+    assert_eq!(first.len(), 2);
+    assert_eq!(news(&first, &[], &[made("b")]).fresh, []);
+}
+
+use ResourceState::{Building, Gone, Running, Shelved, Stopped};
 
 #[test]
 fn a_change_that_nobody_saw_counts_from_when_it_was_seen() {
@@ -221,6 +257,10 @@ fn what_a_complete_listing_misses_is_gone_since_the_last_sign_of_it() {
 fn a_listing_that_is_behind_an_event_counts_for_nothing() {
     let all = [event(0, Running), event(99, Stopped), seen(100, Running), seen(160, Stopped)];
     assert_eq!(short(&all), [(0, Some(99), Running), (99, None, Stopped)]);
+    // What never was is no old copy: it changed again and nobody told.
+    let all = [event(0, Running), event(99, Stopped), seen(110, Shelved)];
+    let expected = [(0, Some(99), Running), (99, Some(110), Stopped), (110, None, Shelved)];
+    assert_eq!(short(&all), expected);
     // Made a moment ago, not yet in the listing.
     let all = [event(0, Running), missing(10, None)];
     assert_eq!(short(&all), [(0, None, Running)]);

@@ -84,10 +84,10 @@ async fn a_first_round_reads_all_there_is() {
     assert!(kinds[&ResourceKind::Router] >= 2, "{kinds:?}");
     let volume = of(&all, "946f18f8-02ec-4b05-bbdf-e9ba8a054506");
     assert_eq!(volume.len(), 2);
-    assert_eq!((volume[0].certainty, volume[1].certainty), (Certainty::Event, Certainty::Seen));
+    assert_eq!((volume[0].certainty, volume[1].certainty), (Certainty::Made, Certainty::Seen));
     assert_eq!((text(volume[0].at_micros), volume[1].at()), ("08:05:02".to_owned(), NOW));
-    assert_eq!(attribute(volume[0], "size_bytes"), (5_i64 << 30).to_string());
-    assert_eq!(attribute(volume[0], "offering"), "e3ab68ee-a0ca-423a-8b4a-5503a16d6bd5");
+    assert_eq!(attribute(volume[1], "size_bytes"), (5_i64 << 30).to_string());
+    assert_eq!(attribute(volume[1], "offering"), "e3ab68ee-a0ca-423a-8b4a-5503a16d6bd5");
     assert_eq!(volume[0].owner.id, ALPHA);
 }
 
@@ -251,7 +251,7 @@ async fn gateways_and_external_interfaces_are_addresses() {
     let external: Vec<&Observation> =
         all.iter().filter(|one| one.resource.starts_with("p-")).collect();
     assert!(external.iter().all(|one| one.resource == "p-1/203.0.113.9"), "{external:?}");
-    assert_eq!(attribute(external[0], "machine"), "m-1");
+    assert_eq!(attribute(external[1], "machine"), "m-1");
 
     let mut config = cloud.config();
     config.ports = PortPolicy::All;

@@ -44,16 +44,61 @@ async fn a_backup_taken_while_writing_restores_what_it_held() {
     assert_eq!(count(&restored).await, 1);
 }
 
+/// A backup of a fresh database, changed by `damage`.
+async fn backup_of(damage: impl AsyncFnOnce(&std::path::Path)) -> std::path::PathBuf {
+    let file = db::folder("damaged").join("copy.db");
+    let other = db::sqlite().await;
+    backup::backup(&other, &file).await.expect("back up");
+    damage(&file).await;
+    file
+}
+
+/// Runs one statement in a database's file.
+async fn change(file: &std::path::Path, sql: &'static str) {
+    let other = Db::open(&format!("sqlite:{}", file.display())).await.expect("open");
+    let mut tx = other.begin().await.expect("begin");
+    tx.execute(sql).await.expect("change");
+    tx.commit().await.expect("commit");
+    other.close().await;
+}
+
 #[tokio::test]
 async fn a_damaged_backup_is_refused_and_nothing_is_lost() {
-    let folder = db::folder("damaged");
     let database = db::sqlite().await;
     add(&database, "kept").await;
-    let file = folder.join("copy.db");
-    std::fs::write(&file, b"this is no database at all, only some text of a certain length")
-        .expect("write");
-    backup::restore(&database, &file, 7).await.expect_err("refused");
-    assert_eq!(count(&database).await, 1);
+    let lines = b"this is no database at all, only some text of a certain length";
+    let text = backup_of(async |file| std::fs::write(file, lines).expect("write")).await;
+    let missing = backup_of(async |file| std::fs::remove_file(file).expect("remove")).await;
+    let cut = backup_of(async |file| {
+        let bytes = std::fs::read(file).expect("read");
+        std::fs::write(file, &bytes[..bytes.len() / 2]).expect("write");
+    });
+    let spoiled = backup_of(async |file| {
+        let mut bytes = std::fs::read(file).expect("read");
+        // All pages but the first ones, which hold the schema's beginning.
+        let from = bytes.len() / 3;
+        bytes[from..].fill(0x5a);
+        std::fs::write(file, bytes).expect("write");
+    });
+    let newer = backup_of(async |file| {
+        let sql = "UPDATE schema_compatibility SET schema_version = 99, compatible_from = 99";
+        change(file, sql).await;
+    });
+    let older = backup_of(async |file| {
+        change(file, "UPDATE schema_compatibility SET schema_version = 3").await;
+    });
+    for (name, file, expected) in [
+        ("text", text, "is no SQLite database"),
+        ("missing", missing, "does not exist"),
+        ("cut", cut.await, "damaged: "),
+        ("spoiled", spoiled.await, "damaged: "),
+        ("newer", newer.await, "the schema wants version 99, this program knows"),
+        ("older", older.await, "the schema has version 3, this program needs at least"),
+    ] {
+        let error = backup::restore(&database, &file, 7).await.expect_err("refused");
+        assert!(error.to_string().contains(expected), "{name}: {error}");
+        assert_eq!(count(&database).await, 1, "{name}: nothing is lost");
+    }
 }
 
 #[tokio::test]

@@ -7,4 +7,5 @@ mod config;
 mod migrate;
 mod pages;
 mod reference;
+mod stopped;
 mod tidy;

@@ -90,6 +90,7 @@ async fn observations(orchestrator: &dyn Orchestrator, window: Span, owners: &BT
         assert!(one.state.is_none_or(|state| state.fits(one.kind)), "{one:?}");
         match one.certainty {
             Certainty::Seen => assert_eq!(one.at(), window.until, "{one:?}"),
+            Certainty::Made => assert_eq!((one.state, one.attributes.len()), (None, 0), "{one:?}"),
             Certainty::Event => {}
             Certainty::Missing => panic!("the core alone tells what is missing: {one:?}"),
         }

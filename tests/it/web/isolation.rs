@@ -28,11 +28,11 @@ async fn nothing_is_shown_without_credentials() {
     }
 }
 
-fn method_of(route: &RouteEntry) -> Method {
+pub fn method_of(route: &RouteEntry) -> Method {
     Method::from_bytes(route.method.as_str().as_bytes()).expect("a method")
 }
 
-fn filled(path: &str, id: &str, line: &str) -> String {
+pub fn filled(path: &str, id: &str, line: &str) -> String {
     path.replace("{id}", id).replace("{line}", line)
 }
 

@@ -6,7 +6,7 @@ mod changes;
 mod cloud;
 mod guard;
 mod invoices;
-mod isolation;
+pub mod isolation;
 mod pages;
 mod reconciliation;
 mod shown_token;

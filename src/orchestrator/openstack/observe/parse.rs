@@ -156,7 +156,7 @@ impl Look<'_> {
                     resource: thing.resource.clone(),
                     at_micros,
                     certainty,
-                    state: Some(state),
+                    state,
                     attributes,
                 })
             };
@@ -164,10 +164,9 @@ impl Look<'_> {
             if let Some(made) = thing.created.filter(is_new)
                 && thing.state == ResourceState::Present
             {
-                let attributes = thing.attributes.clone();
-                found.push(observe(made, Certainty::Event, thing.state, attributes));
+                found.push(observe(made, Certainty::Made, None, Attributes::new()));
             }
-            found.push(observe(self.seen, Certainty::Seen, thing.state, thing.attributes));
+            found.push(observe(self.seen, Certainty::Seen, Some(thing.state), thing.attributes));
         }
         found
     }

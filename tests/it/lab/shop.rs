@@ -1,0 +1,165 @@
+//! A seller whose customers live on the lab: usage comes by the real adapter, to an invoice.
+
+use std::sync::Arc;
+
+use billow::bill::document::InvoiceDocument;
+use billow::collect::job::{CollectRequest, collect};
+
+use billow::collect::record::{OBSERVED, StoredRecord};
+use billow::collect::store::load_of_resource;
+use billow::config::{SourceConfig, SourceKind};
+use billow::customer::store::{AsOf, load_customers};
+use billow::customer::{Change, OwnerMapping, map_owner};
+use billow::ids::{IdMaker, OwnerRef, SourceName};
+use billow::orchestrator::openstack::OpenStack;
+use billow::period::Span;
+use billow::store::Db;
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+
+use super::cloud::Lab;
+use super::life::Tenants;
+use crate::bill::shop::{Opening, Shop, open};
+
+pub const SOURCE: &str = "lab";
+
+/// A unit of money for each second: an amount on the invoice is a number of seconds. Prices of
+/// machines tell the flavor apart.
+const PRICES: &str = r#"
+[[price]]
+code = "small"
+meter = "vm_running"
+unit = "hour"
+amount = "3600"
+when = { offering = "m1.small" }
+[[price]]
+code = "medium"
+meter = "vm_running"
+unit = "hour"
+amount = "3600"
+when = { offering = "m1.medium" }
+[[price]]
+code = "stopped"
+meter = "vm_stopped"
+unit = "hour"
+amount = "3600"
+[[price]]
+code = "shelved"
+meter = "vm_shelved"
+unit = "hour"
+amount = "3600"
+[[price]]
+code = "volume"
+meter = "volume"
+unit = "gib_hour"
+amount = "3600"
+[[price]]
+code = "snapshot"
+meter = "snapshot"
+unit = "gib_hour"
+amount = "3600"
+[[price]]
+code = "address"
+meter = "ip_address"
+unit = "hour"
+amount = "3600"
+"#;
+
+/// The shop and the adapter behind which the lab is.
+pub struct LabShop {
+    pub shop: Shop,
+    cloud: OpenStack,
+    /// The two tenants' projects, in the order of their customers.
+    projects: [String; 2],
+}
+
+impl LabShop {
+    /// A shop with a customer for each of the two tenants.
+    pub async fn open(db: Db, lab: &Lab, tenants: &Tenants) -> Self {
+        let auth_url = lab.fact("/auth_url");
+        let opening = Opening { customers: 2, ..Opening::default() };
+        let shop = open(db, opening, PRICES).await;
+        shop.clock.set(Timestamp::now());
+        let projects = [tenants.one.project.clone(), tenants.other.project.clone()];
+        let mut shop = Self { cloud: adapter(lab, &auth_url), shop, projects };
+        shop.shop.app.orchestrators = vec![Arc::new(adapter(lab, &auth_url))];
+        shop.map().await;
+        shop
+    }
+
+    async fn map(&self) {
+        let app = &self.shop.app;
+        let ids = IdMaker::new(self.shop.clock.as_ref());
+        let at = app.clock.now_seconds();
+        let change = Change { ids: &ids, at, actor: &app.actor, reason: None };
+        let mut tx = app.db.begin().await.expect("begin");
+        let present = AsOf { at, known_at: i64::MAX };
+        let customers = load_customers(&mut tx, present).await.expect("customers");
+        for (customer, project) in customers.iter().zip(&self.projects) {
+            let mapping = OwnerMapping {
+                owner: owner(project),
+                customer: customer.id.clone(),
+                from: 0,
+                until: i64::MAX,
+            };
+            map_owner(&mut tx, &mapping, &change).await.expect("mapping");
+        }
+        tx.commit().await.expect("commit");
+    }
+
+    /// A round as the daemon makes it, now.
+    pub async fn round(&self) {
+        self.shop.clock.set(Timestamp::now());
+        self.try_round().await.expect("a round");
+    }
+
+    pub async fn try_round(&self) -> anyhow::Result<()> {
+        collect(&self.shop.app, &self.cloud, CollectRequest::default(), &|_| {}).await.map(|_| ())
+    }
+
+    /// Lets the month pass until it may be closed, makes a round, and issues its invoices.
+    pub async fn close(&self) -> Vec<InvoiceDocument> {
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let next = today.first_of_month().checked_add(1.month()).expect("a month");
+        self.shop.clock.set(instant(next) + 74.hours());
+        self.try_round().await.expect("a round after the month");
+        let label = format!("{:04}-{:02}", today.year(), today.month());
+        self.shop.run(&label).await;
+        let mut invoices = Vec::new();
+        for line in self.shop.issue(&label).await {
+            invoices.push(self.shop.invoice(&line.number).await);
+        }
+        invoices
+    }
+
+    /// What is metered of a resource of a project: the last revision of each record, ascending.
+    pub async fn records(&self, project: &str, resource: &str) -> Vec<StoredRecord> {
+        let mut conn = self.shop.app.db.read().await.expect("read");
+        let span = Span::new(0, i64::MAX);
+        let found = load_of_resource(&mut conn, &owner(project), (resource, OBSERVED), span).await;
+        let mut found = found.expect("records");
+        found.retain(|record| !record.quantity.is_zero());
+        found
+    }
+}
+
+fn owner(project: &str) -> OwnerRef {
+    OwnerRef { source: SourceName(SOURCE.to_owned()), id: project.to_owned() }
+}
+
+fn instant(date: Date) -> Timestamp {
+    date.to_zoned(TimeZone::UTC).expect("a day").timestamp()
+}
+
+/// The adapter as an operator configures it.
+pub fn adapter(lab: &Lab, auth_url: &str) -> OpenStack {
+    let file = crate::support::db::folder("lab-secret").join("password");
+    std::fs::write(&file, lab.fact("/billow/password")).expect("write the secret's file");
+    let config = SourceConfig {
+        user: Some(lab.fact("/billow/user")),
+        project: Some(lab.fact("/billow/project")),
+        region: Some(lab.fact("/region")),
+        secret_file: Some(file),
+        ..SourceConfig::new(SOURCE, SourceKind::Openstack, auth_url)
+    };
+    OpenStack::new(&config).expect("an adapter")
+}
