@@ -59,6 +59,8 @@ pub async fn serve(app: App, listener: TcpListener) -> anyhow::Result<Server> {
             .wrap(TracingLogger::<log::RequestSpan>::new())
     })
     .workers(WORKERS)
+    // Head and body are written apart; else the body waits for the head's acknowledgement.
+    .tcp_nodelay(true)
     .client_request_timeout(Duration::from_secs(HEAD_SECONDS))
     .shutdown_timeout(SHUTDOWN_SECONDS)
     .disable_signals()
