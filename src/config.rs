@@ -1,11 +1,13 @@
 //! The configuration: one TOML file, secrets from the environment or files of their own.
 
+mod events;
 mod source;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use events::EventsConfig;
 pub use source::{Interface, PortPolicy, SourceConfig, SourceKind};
 
 /// Everything the operator sets. Unknown keys are refused with their place in the file.

@@ -7,6 +7,7 @@ use super::{Exit, Output};
 use crate::app::App;
 use crate::bill::document::Address;
 use crate::catalog::store::load_book_versions;
+use crate::collect::events::bus::buses;
 use crate::collect::store::{load_source_state, load_watermarks};
 use crate::customer::Customer;
 use crate::customer::store::{AsOf, load_customers, load_sellers};
@@ -48,6 +49,9 @@ pub async fn run(app: &App, args: Args, out: Output) -> anyhow::Result<Exit> {
     }
     for orchestrator in &app.orchestrators {
         checks.extend(orchestrator.check().await);
+    }
+    for bus in buses(app) {
+        checks.extend(bus.check().await);
     }
     let ok = checks.iter().all(|check| check.ok);
     let answer = Answer { ok, checks };

@@ -4,6 +4,7 @@
 //! watermark are one transaction; reading anything again adds nothing that was there.
 
 pub mod decide;
+pub mod events;
 mod fragment;
 pub mod import;
 pub mod inventory;

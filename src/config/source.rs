@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{first_line, from_environment};
+use super::{EventsConfig, first_line, from_environment};
 
 /// Which adapter a source needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -88,6 +88,8 @@ pub struct SourceConfig {
     /// PCI aliases that are GPUs; every alias of a flavor is one where the list is empty.
     #[serde(default)]
     pub gpu_aliases: Vec<String>,
+    /// Where it tells what happens, as it happens.
+    pub events: Option<EventsConfig>,
 }
 
 fn default_timeout() -> u64 {
@@ -132,6 +134,7 @@ impl SourceConfig {
             operator_roles: operator_roles(),
             ports: PortPolicy::default(),
             gpu_aliases: Vec::new(),
+            events: None,
         }
     }
 
@@ -171,6 +174,7 @@ impl SourceConfig {
             }
             SourceKind::Openstack => self.login_problems(&mut problems),
         }
+        problems.extend(self.events.iter().flat_map(|events| events.problems(name)));
         problems.extend(self.secret().err().map(|error| format!("{error:#}")));
         problems
     }
@@ -183,6 +187,7 @@ impl SourceConfig {
             ("project", self.project.is_some()),
             ("application_credential_id", self.application_credential_id.is_some()),
             ("ca_file", self.ca_file.is_some()),
+            ("events", self.events.is_some()),
         ];
         for (key, given) in keys {
             if given {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::collect::events::bus::{buses, listen};
 use crate::collect::job::{CollectRequest, collect, is_held};
 use crate::collect::observe::round::observe;
 use crate::orchestrator::Orchestrator;
@@ -19,6 +20,7 @@ pub async fn run(app: App, stop: CancellationToken) {
         rounds(billing.collect_every_seconds.into(), &stop, || collect_all(&app)),
         rounds(billing.catalog_every_seconds.into(), &stop, || sync_all(&app)),
         observe_all(&app, &stop),
+        listen_all(&app, &stop),
     );
 }
 
@@ -27,6 +29,12 @@ async fn observe_all(app: &App, stop: &CancellationToken) {
     let seconds = app.config.billing.observe_every_seconds.into();
     let observed = app.orchestrators.iter().filter(|one| one.capabilities().observations);
     let all = observed.map(|one| rounds(seconds, stop, move || observe_one(app, one.as_ref())));
+    futures_util::future::join_all(all).await;
+}
+
+/// Hears the events of each source that has a bus.
+async fn listen_all(app: &App, stop: &CancellationToken) {
+    let all = buses(app).into_iter().map(|bus| async move { listen(app, &bus, stop).await });
     futures_util::future::join_all(all).await;
 }
 

@@ -4,6 +4,7 @@
 
 pub mod cloudstack;
 pub mod openstack;
+pub mod plain;
 
 use std::time::Duration;
 
@@ -160,6 +161,13 @@ pub struct ParsedEvent {
     pub name: String,
     /// Empty for events that say nothing about usage.
     pub observations: Vec<ParsedObservation>,
+}
+
+/// Where events are published on a bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRoute {
+    pub exchange: String,
+    pub routing_key: String,
 }
 
 /// A record that cannot be understood: kept, and held for the owner if one is known.
@@ -379,6 +387,10 @@ pub trait Orchestrator: Send + Sync {
             request: page.request.clone(),
             detail: "this orchestrator gives no observations".to_owned(),
         })
+    }
+    /// Where the orchestrator publishes events on a bus, unless it was set up otherwise.
+    fn event_routes(&self) -> Vec<EventRoute> {
+        Vec::new()
     }
     /// Reads one event of the orchestrator's bus or webhook. Pure.
     fn parse_event(&self, body: &[u8]) -> Answer<ParsedEvent> {

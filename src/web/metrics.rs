@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use anyhow::Context;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use super::store::Figures;
+use super::store::{Figures, ObservedFigures};
 
 static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 
@@ -32,11 +32,9 @@ pub fn recorder() -> anyhow::Result<PrometheusHandle> {
 pub fn render(handle: &PrometheusHandle, figures: &Figures, now: i64) -> String {
     handle.run_upkeep();
     let mut text = handle.render();
+    render_observed(&mut text, &figures.observed, now);
     let mut gauge = |name: &str, help: &str, rows: &[(String, i64)]| {
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (labels, value) in rows {
-            let _ = writeln!(text, "{name}{labels} {value}");
-        }
+        write_metric(&mut text, (name, "gauge"), help, rows);
     };
     let by_source = |value: &dyn Fn(&super::store::SourceFigures) -> i64| {
         figures
@@ -75,6 +73,42 @@ pub fn render(handle: &PrometheusHandle, figures: &Figures, now: i64) -> String 
         &[(String::new(), figures.issued_documents)],
     );
     text
+}
+
+fn write_metric(text: &mut String, (name, kind): (&str, &str), help: &str, rows: &[(String, i64)]) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    for (labels, value) in rows {
+        let _ = writeln!(text, "{name}{labels} {value}");
+    }
+}
+
+/// How current the sources are that are looked at or tell events.
+fn render_observed(text: &mut String, observed: &[ObservedFigures], now: i64) {
+    let mut write = |name, help, value: &dyn Fn(&ObservedFigures) -> Option<i64>| {
+        let row = |one: &ObservedFigures| Some((label("source", &one.source), value(one)?));
+        let rows: Vec<_> = observed.iter().filter_map(row).collect();
+        write_metric(text, name, help, &rows);
+    };
+    let told = |one: &ObservedFigures| one.last_event_at > 0;
+    write(
+        ("billow_observe_age_seconds", "gauge"),
+        "Seconds since the last look at all that the source has.",
+        &|one| (one.last_round_at > 0).then(|| (now - one.last_round_at).max(0)),
+    );
+    write(("billow_events_age_seconds", "gauge"), "Seconds since the last event came.", &|one| {
+        told(one).then(|| (now - one.last_event_at).max(0))
+    });
+    write(
+        ("billow_events_delay_seconds", "gauge"),
+        "Seconds from when the last event happened until it was stored.",
+        &|one| told(one).then(|| (one.last_event_at - one.last_event_of).max(0)),
+    );
+    write(("billow_events_total", "counter"), "Events stored.", &|one| Some(one.events));
+    write(
+        ("billow_events_malformed_total", "counter"),
+        "Messages that are no event and were kept as findings.",
+        &|one| Some(one.events_malformed),
+    );
 }
 
 fn label(name: &str, value: &str) -> String {

@@ -218,11 +218,24 @@ pub struct SourceFigures {
 /// Figures about the whole installation.
 pub struct Figures {
     pub sources: Vec<SourceFigures>,
+    /// Sources that are looked at or tell events.
+    pub observed: Vec<ObservedFigures>,
     /// Open findings by rule.
     pub open_findings: Vec<(String, i64)>,
     /// Drafts by state.
     pub drafts: Vec<(String, i64)>,
     pub issued_documents: i64,
+}
+
+/// How current what a source shows and tells is; instants in unix seconds, 0 where there was none.
+pub struct ObservedFigures {
+    pub source: String,
+    pub last_round_at: i64,
+    /// When the last event came, and when it had happened.
+    pub last_event_at: i64,
+    pub last_event_of: i64,
+    pub events: i64,
+    pub events_malformed: i64,
 }
 
 /// Counts what `/metrics` shows. Only counts: nothing of any customer.
@@ -238,6 +251,7 @@ pub async fn load_figures(conn: &mut Conn) -> Result<Figures, StoreError> {
             last_success_at: row.try_get(3)?,
         });
     }
+    let observed = load_observed(conn).await?;
     let sql = "SELECT f.rule, COUNT(*) FROM finding f WHERE f.repaired = 0 AND \
                COALESCE((SELECT d.decision FROM finding_decision d WHERE d.finding_id = f.id \
                          ORDER BY d.recorded_at DESC, d.id DESC LIMIT 1), 'reopen') = 'reopen' \
@@ -246,7 +260,24 @@ pub async fn load_figures(conn: &mut Conn) -> Result<Figures, StoreError> {
     let drafts =
         counts(conn, "SELECT state, COUNT(*) FROM draft GROUP BY state ORDER BY state").await?;
     let issued = conn.fetch_one("SELECT COUNT(*) FROM invoice").await?.try_get(0)?;
-    Ok(Figures { sources, open_findings, drafts, issued_documents: issued })
+    Ok(Figures { sources, observed, open_findings, drafts, issued_documents: issued })
+}
+
+async fn load_observed(conn: &mut Conn) -> Result<Vec<ObservedFigures>, StoreError> {
+    let sql = "SELECT source, last_round_at, last_event_at, last_event_micros, events, \
+               events_malformed FROM observation_state ORDER BY source";
+    let mut observed = Vec::new();
+    for row in conn.fetch_all(sql).await? {
+        observed.push(ObservedFigures {
+            source: row.try_get(0)?,
+            last_round_at: row.try_get(1)?,
+            last_event_at: row.try_get(2)?,
+            last_event_of: row.try_get::<i64, _>(3)?.div_euclid(1_000_000),
+            events: row.try_get(4)?,
+            events_malformed: row.try_get(5)?,
+        });
+    }
+    Ok(observed)
 }
 
 async fn counts(conn: &mut Conn, sql: &'static str) -> Result<Vec<(String, i64)>, StoreError> {

@@ -1,4 +1,5 @@
-//! Provisional usage: what was seen since the last usage that is stored, up to the last look.
+//! Provisional usage: what was seen since the last usage that is stored, up to the last look or
+//! event.
 //!
 //! It is made by the functions that make the usage of closed days, of the same observations, and
 //! is never stored: when its time is closed, usage is read in its place.
@@ -41,7 +42,8 @@ pub async fn load_live(
         Some(until) => until,
         None => load_source_state(conn, &owner.source).await?.map_or(0, |one| one.collected_until),
     };
-    let looked = state.last_round_at.min(now);
+    let told = state.last_event_micros.div_euclid(1_000_000);
+    let looked = state.last_round_at.max(told).min(now);
     if closed.max(span.from) >= looked.min(span.until) {
         return Ok(live);
     }

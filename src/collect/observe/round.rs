@@ -18,6 +18,7 @@ use crate::collect::store::{NewPage, save_page};
 use crate::finding::store::{NewFinding, save_findings};
 use crate::ids::{IdMaker, OwnerRef};
 use crate::jobs::lease;
+use crate::orchestrator::plain::{plain_observation, plain_rejected};
 use crate::orchestrator::{
     ObservationAsk, Orchestrator, OrchestratorError, RawObservations, RejectedRecord,
 };
@@ -128,7 +129,7 @@ impl Listing {
             let mut kinds = BTreeSet::new();
             let before = rejected.len();
             for parsed in orchestrator.parse_observations(page, raw.seen_at)? {
-                let told = parsed.outcome.and_then(fitting);
+                let told = parsed.outcome.map_err(plain_rejected).and_then(fitting);
                 match told {
                     Ok(observation) => {
                         let arrived = arrived(observation, read_micros, answer, parsed.index);
@@ -192,7 +193,8 @@ fn arrived(observation: Observation, read_micros: i64, answer: usize, index: usi
 }
 
 /// Refuses what no resource of the kind can be, which an adapter must not tell.
-pub(super) fn fitting(observation: Observation) -> Result<Observation, RejectedRecord> {
+pub fn fitting(observation: Observation) -> Result<Observation, RejectedRecord> {
+    let observation = plain_observation(observation);
     let Some(state) = observation.state.filter(|state| !state.fits(observation.kind)) else {
         return Ok(observation);
     };
@@ -401,7 +403,7 @@ impl RoundWork<'_> {
 const NOTE: &str = "complete listing that does not show it";
 
 /// A finding about a row that is no observation.
-pub(super) fn rejected_finding(
+pub fn rejected_finding(
     owner: OwnerRef,
     rejected: &RejectedRecord,
     (evidence, row): (i64, i64),

@@ -16,6 +16,7 @@ use super::{date, json};
 use crate::collect::record::{Attributes, RecordKind, UsageRecord, attribute};
 use crate::ids::{OwnerRef, SourceName};
 use crate::money::Exact;
+use crate::orchestrator::plain::plain_record;
 use crate::orchestrator::{
     Answer, OrchestratorError, ParsedRecord, RawPage, RawWindow, RejectedRecord, Watermark,
 };
@@ -205,7 +206,7 @@ fn parse_row(source: &SourceName, index: usize, row: &Value) -> ParsedRecord {
     let disguise = number.filter(|number| stored_mark(*number).is_some()).map(|number| {
         hash_of(&[&fields_hash(row, Some(number), &DISGUISE), &mark_of(row, number)])
     });
-    ParsedRecord { index, additive, disguise, outcome }
+    plain_record(ParsedRecord { index, additive, disguise, outcome })
 }
 
 fn record(

@@ -22,9 +22,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Answer, Capabilities, CatalogItem, Check, Credential, InventoryItem, ObservationAsk,
-    Orchestrator, OwnerInfo, ParsedEvent, ParsedObservation, ParsedRecord, RawObservations,
-    RawPage, RawWindow, SignIn, Watermark,
+    Answer, Capabilities, CatalogItem, Check, Credential, EventRoute, InventoryItem,
+    ObservationAsk, Orchestrator, OwnerInfo, ParsedEvent, ParsedObservation, ParsedRecord,
+    RawObservations, RawPage, RawWindow, SignIn, Watermark,
 };
 use crate::config::{PortPolicy, SourceConfig};
 use crate::ids::SourceName;
@@ -90,6 +90,10 @@ impl Orchestrator for OpenStack {
     fn parse_observations(&self, page: &RawPage, seen_at: i64) -> Answer<Vec<ParsedObservation>> {
         let reader = observe::Reader { source: &self.client.source, gpus: &self.gpus };
         observe::parse(reader, page, seen_at)
+    }
+
+    fn event_routes(&self) -> Vec<EventRoute> {
+        events::routes()
     }
 
     fn parse_event(&self, body: &[u8]) -> Answer<ParsedEvent> {

@@ -4,6 +4,7 @@
 //! second, so that each amount can be read as a length.
 
 use billow::bill::document::InvoiceDocument;
+use billow::collect::record::StoredRecord;
 
 use super::cloud::Lab;
 use super::life::{Server, Stretch, Tenants, live_on, now};
@@ -11,11 +12,15 @@ use super::shop::LabShop;
 use crate::support::db::{postgres, sqlite};
 
 /// Seconds of a resource by meter, ascending and joined over midnights.
-type Metered = Vec<(String, i64, i64)>;
+pub type Metered = Vec<(String, i64, i64)>;
 
-async fn metered(shop: &LabShop, project: &str, resource: &str) -> Metered {
+pub async fn metered(shop: &LabShop, project: &str, resource: &str) -> Metered {
+    metered_of(shop.records(project, resource).await)
+}
+
+pub fn metered_of(records: Vec<StoredRecord>) -> Metered {
     let mut all = Metered::new();
-    for record in shop.records(project, resource).await {
+    for record in records {
         let (meter, from, until) = (record.key.meter, record.key.from, record.until);
         match all.last_mut() {
             Some((last, _, end)) if *last == meter && *end == from && from % 86_400 == 0 => {
@@ -28,7 +33,7 @@ async fn metered(shop: &LabShop, project: &str, resource: &str) -> Metered {
 }
 
 /// What is to be metered of stretches; what was being built is not.
-fn to_meter(stretches: &[Stretch], present: &str) -> Metered {
+pub fn to_meter(stretches: &[Stretch], present: &str) -> Metered {
     let meter = |stretch: &Stretch| match stretch.state {
         "present" => present.to_owned(),
         state => format!("vm_{state}"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Tests that break the lab's services wait for those that only use it.
 static LAB: RwLock<()> = RwLock::const_new(());
@@ -39,6 +39,19 @@ impl Lab {
     /// Uses the lab beside other tests.
     pub async fn shared(&self) -> RwLockReadGuard<'static, ()> {
         LAB.read().await
+    }
+
+    /// Has the lab to oneself, to break it.
+    pub async fn alone(&self) -> RwLockWriteGuard<'static, ()> {
+        LAB.write().await
+    }
+
+    /// Ends or starts a service, and waits until it is down, or healthy again.
+    pub async fn control(&self, verb: &str, service: &str) {
+        let url = format!("{}/{verb}/{service}", self.fact("/control"));
+        let answer = self.http.post(url).send().await.expect("the lab answers");
+        let (status, body) = (answer.status(), answer.text().await.expect("a whole answer"));
+        assert_eq!(status, 200, "{verb} {service}: {body}");
     }
 
     /// A text among the facts, by JSON pointer.

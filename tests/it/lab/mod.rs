@@ -2,6 +2,9 @@
 
 mod billed;
 mod cloud;
+mod faults;
+mod gate;
+mod heard;
 mod life;
 mod lived;
 mod logins;

@@ -1,20 +1,28 @@
 //! A seller whose customers live on the lab: usage comes by the real adapter, to an invoice.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use billow::bill::document::InvoiceDocument;
+use billow::collect::events::bus::{Bus, listen};
 use billow::collect::job::{CollectRequest, collect};
-
+use billow::collect::observation::ResourceState;
+use billow::collect::observe::interval::timeline;
+use billow::collect::observe::live::{Live, load_live};
+use billow::collect::observe::round::{ObserveReport, observe};
+use billow::collect::observe::store::{load_keys_of_owner, load_observations, load_state};
 use billow::collect::record::{OBSERVED, StoredRecord};
 use billow::collect::store::load_of_resource;
-use billow::config::{SourceConfig, SourceKind};
+use billow::config::{EventsConfig, SourceConfig, SourceKind};
 use billow::customer::store::{AsOf, load_customers};
 use billow::customer::{Change, OwnerMapping, map_owner};
 use billow::ids::{IdMaker, OwnerRef, SourceName};
 use billow::orchestrator::openstack::OpenStack;
+use billow::orchestrator::{Check, Orchestrator};
 use billow::period::Span;
 use billow::store::Db;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use tokio_util::sync::CancellationToken;
 
 use super::cloud::Lab;
 use super::life::Tenants;
@@ -75,13 +83,17 @@ pub struct LabShop {
 impl LabShop {
     /// A shop with a customer for each of the two tenants.
     pub async fn open(db: Db, lab: &Lab, tenants: &Tenants) -> Self {
-        let auth_url = lab.fact("/auth_url");
+        Self::behind(db, lab, tenants, &lab.fact("/auth_url")).await
+    }
+
+    /// The same, with Keystone at another address.
+    pub async fn behind(db: Db, lab: &Lab, tenants: &Tenants, auth_url: &str) -> Self {
         let opening = Opening { customers: 2, ..Opening::default() };
         let shop = open(db, opening, PRICES).await;
         shop.clock.set(Timestamp::now());
         let projects = [tenants.one.project.clone(), tenants.other.project.clone()];
-        let mut shop = Self { cloud: adapter(lab, &auth_url), shop, projects };
-        shop.shop.app.orchestrators = vec![Arc::new(adapter(lab, &auth_url))];
+        let mut shop = Self { cloud: adapter(lab, auth_url), shop, projects };
+        shop.shop.app.orchestrators = vec![Arc::new(adapter(lab, auth_url))];
         shop.map().await;
         shop
     }
@@ -104,6 +116,58 @@ impl LabShop {
             map_owner(&mut tx, &mapping, &change).await.expect("mapping");
         }
         tx.commit().await.expect("commit");
+    }
+
+    /// What is metered of a resource of a project so far, without another look.
+    pub async fn so_far(&self, project: &str, resource: &str) -> Vec<StoredRecord> {
+        let mut found = self.live(project).await.records;
+        found.retain(|one| one.key.resource == resource && !one.quantity.is_zero());
+        found.sort_by_key(|one| one.key.from);
+        found
+    }
+
+    /// The state that a resource of a project was last told to be in.
+    pub async fn last_state(&self, project: &str, resource: &str) -> Option<ResourceState> {
+        let mut conn = self.shop.app.db.read().await.expect("read");
+        let keys = load_keys_of_owner(&mut conn, &owner(project), 0).await.expect("resources");
+        let own: Vec<_> = keys.into_iter().filter(|(_, id)| id == resource).collect();
+        let told = load_observations(&mut conn, self.cloud.source(), &own, i64::MAX).await;
+        let told = told.expect("observations");
+        let intervals = timeline(told.values().next()?).intervals();
+        intervals.last().map(|last| last.state)
+    }
+
+    /// Until when the first project's figures reach.
+    pub async fn so_far_until(&self) -> i64 {
+        self.live(&self.projects[0]).await.span.map_or(0, |span| span.until)
+    }
+
+    async fn live(&self, project: &str) -> Live {
+        self.shop.clock.set(Timestamp::now());
+        let now = self.shop.app.clock.now_seconds();
+        let mut conn = self.shop.app.db.snapshot().await.expect("read");
+        let span = Span::new(0, i64::MAX);
+        load_live(&mut conn, &owner(project), span, now).await.expect("provisional usage")
+    }
+
+    /// A look alone, now.
+    pub async fn look(&self) -> ObserveReport {
+        self.shop.clock.set(Timestamp::now());
+        observe(&self.shop.app, &self.cloud).await.expect("a look")
+    }
+
+    /// What `doctor` tells of the last look, where it failed.
+    pub async fn last_error(&self) -> Option<String> {
+        let mut conn = self.shop.app.db.read().await.expect("read");
+        let state = load_state(&mut conn, self.cloud.source()).await.expect("state");
+        state.expect("it was looked at").last_error
+    }
+
+    /// Events that were stored.
+    pub async fn events(&self) -> i64 {
+        let mut conn = self.shop.app.db.read().await.expect("read");
+        let state = load_state(&mut conn, self.cloud.source()).await.expect("state");
+        state.map_or(0, |state| state.events)
     }
 
     /// A round as the daemon makes it, now.
@@ -139,6 +203,59 @@ impl LabShop {
         let mut found = found.expect("records");
         found.retain(|record| !record.quantity.is_zero());
         found
+    }
+}
+
+/// The daemon's ear: takes what the lab's bus tells, into the shop.
+pub struct Listening {
+    config: EventsConfig,
+    cloud: Arc<OpenStack>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Listening {
+    /// Listens with a queue that is made for it.
+    pub async fn begin(lab: &Lab, shop: &LabShop) -> Self {
+        let queue = format!("billow.{}", uuid::Uuid::new_v4().simple());
+        Self::again(lab, shop, queue).await
+    }
+
+    /// Listens with a queue that may be there already.
+    pub async fn again(lab: &Lab, shop: &LabShop, queue: String) -> Self {
+        let file = crate::support::db::folder("lab-bus").join("address");
+        std::fs::write(&file, lab.fact("/amqp")).expect("write the address");
+        let config = EventsConfig { queue: Some(queue), ..EventsConfig::at(file) };
+        let cloud = Arc::new(adapter(lab, &lab.fact("/auth_url")));
+        let (app, stop) = (shop.shop.app.clone(), CancellationToken::new());
+        let (ear, mouth, end) = (config.clone(), cloud.clone(), stop.clone());
+        let task = tokio::spawn(async move {
+            listen(&app, &Bus { orchestrator: mouth.as_ref(), config: &ear }, &end).await;
+        });
+        let listening = Self { config, cloud, stop, task };
+        listening.until(|checks| checks[0].ok).await;
+        listening
+    }
+
+    /// Waits until `doctor` says what is wanted of the bus.
+    pub async fn until(&self, wanted: impl Fn(&[Check]) -> bool) -> Vec<Check> {
+        let bus = Bus { orchestrator: self.cloud.as_ref(), config: &self.config };
+        let begun = Instant::now();
+        loop {
+            let checks = bus.check().await;
+            if wanted(&checks) {
+                return checks;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(120), "{checks:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Ends as the daemon does; gives the queue, which stays.
+    pub async fn end(self) -> String {
+        self.stop.cancel();
+        self.task.await.expect("the listener ends");
+        self.config.queue.expect("it was given")
     }
 }
 

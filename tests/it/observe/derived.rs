@@ -6,31 +6,11 @@ use billow::collect::observe::excerpt::element;
 use billow::collect::store::{load_all_records, load_evidence};
 use billow::period::Span;
 
-use super::world::{World, instant, machine, owner, seconds};
+use super::world::{World, instant, machine, owner, seconds, told};
 use crate::on_both_engines;
 use ResourceState::{Gone, Running, Stopped};
 
 const MADE: &str = "2026-11-02T09:30:10Z";
-
-/// `meter from..until` in seconds of the first day, with the revision.
-async fn told(world: &World, known_at: i64) -> Vec<String> {
-    let mut conn = world.app.db.read().await.expect("connect");
-    let start = seconds("2026-11-02T00:00:00Z");
-    let month = Span::new(start, start + 30 * 86_400);
-    let records = load_all_records(&mut conn, &owner(), month, known_at).await.expect("records");
-    records
-        .iter()
-        .map(|one| {
-            let (from, until) = (one.key.from - start, one.until - start);
-            assert_eq!(one.quantity.to_string(), hours(until - from), "{one:?}");
-            format!("{} {from}..{until} r{}", one.key.meter, one.key.revision)
-        })
-        .collect()
-}
-
-fn hours(seconds: i64) -> String {
-    billow::money::Exact::ratio(i128::from(seconds), 3_600).reduced().to_string()
-}
 
 on_both_engines! {
     /// Events are billed to the second; a day is made after its end, once.

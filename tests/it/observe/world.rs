@@ -8,6 +8,7 @@ use billow::clock::ManualClock;
 use billow::collect::job::{CollectReport, CollectRequest, collect};
 use billow::collect::observation::{Certainty, Observation, ResourceKind, ResourceState};
 use billow::collect::record::Attributes;
+use billow::collect::store::load_all_records;
 use billow::config::Config;
 use billow::ids::{OwnerRef, SourceName};
 use billow::orchestrator::{
@@ -194,4 +195,24 @@ pub fn machine(at: Option<&str>, state: ResourceState, vcpus: &str) -> Observati
         state: Some(state),
         attributes: Attributes::from([("vcpus".to_owned(), vcpus.to_owned())]),
     }
+}
+
+/// `meter from..until` in seconds of the first day, with the revision.
+pub async fn told(world: &World, known_at: i64) -> Vec<String> {
+    let mut conn = world.app.db.read().await.expect("connect");
+    let start = seconds("2026-11-02T00:00:00Z");
+    let month = Span::new(start, start + 30 * 86_400);
+    let records = load_all_records(&mut conn, &owner(), month, known_at).await.expect("records");
+    records
+        .iter()
+        .map(|one| {
+            let (from, until) = (one.key.from - start, one.until - start);
+            assert_eq!(one.quantity.to_string(), hours(until - from), "{one:?}");
+            format!("{} {from}..{until} r{}", one.key.meter, one.key.revision)
+        })
+        .collect()
+}
+
+fn hours(seconds: i64) -> String {
+    billow::money::Exact::ratio(i128::from(seconds), 3_600).reduced().to_string()
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -62,7 +63,7 @@ pub fn status(status: u16, body: impl Into<Vec<u8>>) -> Reply {
     Reply::Answer { status, headers: String::new(), body: body.into() }
 }
 
-type Answerer = dyn FnMut(&Request) -> Reply + Send;
+type Answerer = dyn FnMut(&Request) -> BoxFuture<'static, Reply> + Send;
 
 /// A server that answers as the test says; it ends when dropped.
 pub struct Server {
@@ -89,7 +90,16 @@ impl Server {
     /// A server that takes its time for each answer, as a distant one does.
     pub async fn start_slow(
         latency: Duration,
-        answer: impl FnMut(&Request) -> Reply + Send + 'static,
+        mut answer: impl FnMut(&Request) -> Reply + Send + 'static,
+    ) -> Self {
+        Self::start_asking(latency, move |request| Box::pin(std::future::ready(answer(request))))
+            .await
+    }
+
+    /// A server whose answers have to wait for others.
+    pub async fn start_asking(
+        latency: Duration,
+        answer: impl FnMut(&Request) -> BoxFuture<'static, Reply> + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -135,7 +145,8 @@ async fn serve(
     if !load.latency.is_zero() {
         tokio::time::sleep(load.latency).await;
     }
-    let reply = answer.lock().expect("no panic")(&request);
+    let replying = answer.lock().expect("no panic")(&request);
+    let reply = replying.await;
     match reply {
         Reply::Answer { status, headers, body } => {
             let length = body.len();

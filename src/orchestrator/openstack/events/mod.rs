@@ -16,8 +16,25 @@ use crate::collect::record::Attributes;
 use crate::config::PortPolicy;
 use crate::ids::{OwnerRef, SourceName};
 use crate::orchestrator::{
-    Answer, OrchestratorError, ParsedEvent, ParsedObservation, RejectedRecord,
+    Answer, EventRoute, OrchestratorError, ParsedEvent, ParsedObservation, RejectedRecord,
 };
+
+/// Exchanges of the services whose events say something of usage, as they are named by default,
+/// and the topic of each form of notifications.
+const EXCHANGES: [&str; 6] = ["nova", "cinder", "neutron", "glance", "octavia", "openstack"];
+const TOPICS: [&str; 2] = ["notifications.info", "versioned_notifications.info"];
+
+/// Where services publish by default.
+pub fn routes() -> Vec<EventRoute> {
+    let route = |exchange: &str, topic: &str| EventRoute {
+        exchange: exchange.to_owned(),
+        routing_key: topic.to_owned(),
+    };
+    EXCHANGES
+        .iter()
+        .flat_map(|exchange| TOPICS.iter().map(move |topic| route(exchange, topic)))
+        .collect()
+}
 
 /// A notification inside its envelope.
 struct Notification {
