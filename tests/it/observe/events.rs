@@ -46,7 +46,8 @@ on_both_engines! {
         world.collect("2026-11-02T00:20:00Z").await;
         let at = Some("2026-11-02T08:00:00Z");
         let nul = OwnerRef { id: "p\0".to_owned(), ..owner() };
-        let odd = Observation { resource: "m\0".to_owned(), owner: nul, ..machine(at, Running, "2") };
+        let odd = machine(at, Running, "2");
+        let odd = Observation { resource: "m\0".to_owned(), owner: nul, ..odd };
         let bodies = [
             b"<html>".to_vec(),
             message("e\0", &[odd]),
@@ -72,8 +73,9 @@ on_both_engines! {
         let page = load_evidence(&mut conn, evidence).await.expect("read").expect("a page");
         let kept = element(&page.body, 0).expect("words");
         assert_eq!(kept, r#"{"base64":"PGh0bWw+"}"#, "<html>, as it came");
-        let rows = conn.fetch_one("SELECT COUNT(*) FROM evidence_page WHERE request LIKE 'event that%'");
-        let count: i64 = rows.await.expect("read").try_get(0).expect("a count");
+        let sql = "SELECT COUNT(*) FROM evidence_page WHERE request LIKE 'event that%'";
+        let row = conn.fetch_one(sql).await.expect("read");
+        let count: i64 = row.try_get(0).expect("a count");
         assert_eq!(count, 4, "each message of both deliveries");
     }
 }

@@ -73,7 +73,7 @@ async fn the_page_is_reached_from_the_month_and_reads_without_script() {
     let page = app.get(&token, &path).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("What was recorded, metered and billed agrees."), "{}", page.body);
-    let running = app.get(&token, &path.replace("09", "10")).await;
+    let running = app.get(&token, &path.replace("2026-09", "2026-10")).await;
     assert!(running.body.contains("stands on no document"), "{}", running.body);
     let proxy = Proxy::start(&app, &token).await;
     let seen = load(&format!("{}{path}&lang=de", proxy.address)).await;
