@@ -140,8 +140,11 @@ pub enum Certainty {
     /// A listing tells that it was made at the instant, and not as what: what is observed of it
     /// next held from there. Its own state and attributes count for nothing.
     Made,
-    /// The change happened at the instant: an event, or a history with times.
+    /// The change happened at the instant: a history with times, or an event that names it.
     Event,
+    /// A message told the change, and the instant is that of its sending: the history of the same
+    /// change, where there is one, dates it more exactly.
+    Heard,
     /// A listing showed it so at the instant; since when is not known.
     Seen,
     /// A complete listing of its kind did not show it at the instant. Made by the core alone.
@@ -149,11 +152,22 @@ pub enum Certainty {
 }
 
 impl Certainty {
+    /// Whether a change is told, with its instant.
+    pub fn is_event(self) -> bool {
+        matches!(self, Self::Event | Self::Heard)
+    }
+
+    /// Whether the instant is told, and not just the one of a look.
+    pub fn is_exact(self) -> bool {
+        self == Self::Made || self.is_event()
+    }
+
     /// The stored text.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Made => "made",
             Self::Event => "event",
+            Self::Heard => "heard",
             Self::Seen => "seen",
             Self::Missing => "missing",
         }
@@ -161,7 +175,7 @@ impl Certainty {
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Made, Self::Event, Self::Seen, Self::Missing]
+        [Self::Made, Self::Event, Self::Heard, Self::Seen, Self::Missing]
             .into_iter()
             .find(|certainty| certainty.as_str() == text)
     }

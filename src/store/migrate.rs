@@ -35,7 +35,7 @@ macro_rules! each {
     };
 }
 
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 10] = [
     both!(1, "0001_foundation"),
     each!(2, "0002_usage"),
     both!(3, "0003_findings"),
@@ -45,6 +45,7 @@ const MIGRATIONS: [Migration; 9] = [
     both!(7, "0007_counters"),
     both!(8, "0008_lasting_usage"),
     each!(9, "0009_observations"),
+    each!(10, "0010_heard"),
 ];
 
 /// The newest schema this program knows.

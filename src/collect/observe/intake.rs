@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::excerpt::Excerpt;
-use super::interval::{Knowledge, Observed, SETTLE_MICROS};
+use super::interval::{Knowledge, Observed, SETTLE_MICROS, TWICE_MICROS};
 use super::news::{Look, News, news};
 use super::store::{self, KindRounds, NEVER, ObservationState, ResourceKey, Tail};
 use crate::collect::observation::{Certainty, Observation, ResourceKind, ResourceState};
@@ -131,7 +131,7 @@ impl Work<'_> {
     fn is_on_top(&self, kind: ResourceKind, tail: &Tail, group: &[Observed]) -> bool {
         let after = |one: &Observed| {
             let told = &one.observation;
-            told.certainty == Certainty::Event
+            told.certainty.is_event()
                 && told.at_micros > tail.last_micros
                 && told.state != Some(ResourceState::Gone)
                 && !self.is_late(kind, told.at_micros)
@@ -166,7 +166,7 @@ impl Work<'_> {
             }
             tail.known_hash = 0;
             tail.attribute_set = store::set_of(&tail.knowledge.attributes);
-            let first = group.first().map(|one| one.observation.at_micros);
+            let first = group.first().map(|one| one.observation.at_micros - TWICE_MICROS);
             self.note_due(&key, first);
             self.out.tails.insert(key, tail.clone());
             self.out.fresh.extend(group);
@@ -215,7 +215,7 @@ impl Work<'_> {
         let mut rounds = BTreeSet::new();
         for one in group {
             let told = &one.observation;
-            let late = told.certainty == Certainty::Event && self.is_late(kind, told.at_micros);
+            let late = told.certainty.is_event() && self.is_late(kind, told.at_micros);
             if !late || history.iter().any(|known| known.observation == *told) {
                 continue;
             }

@@ -2,6 +2,8 @@
 //!
 //! - A beginning that a listing tells is exact; what is observed next holds from there.
 //! - An event is exact: what it tells holds from its instant on.
+//! - A message is sent a moment beside the change it tells. Where a history tells the same change,
+//!   the history's instant counts, and the message adds what it knows.
 //! - A listing that shows what is known confirms it. One that shows something else counts from
 //!   its own instant: a change that nobody saw is billed from when it was seen.
 //! - A listing says how it was at some instant between its start and its end. Where an event in
@@ -14,6 +16,7 @@
 //!
 //! The order in which observations are given, and how often, changes nothing.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::collect::observation::{Certainty, Observation, ResourceState};
@@ -26,6 +29,9 @@ pub const SETTLE_MICROS: i64 = 30_000_000;
 
 /// How far the clocks of Billow and of the orchestrator may differ without moving an instant.
 pub const SKEW_MICROS: i64 = 5_000_000;
+
+/// How far apart a message and a history may date one change.
+pub const TWICE_MICROS: i64 = 2_000_000;
 
 /// An observation with what the core knows of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +47,8 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// The order of time; at one instant events come first, and what ends comes last.
+    /// The order of time; at one instant histories come first, then messages, and what ends comes
+    /// last.
     pub fn order(&self, other: &Self) -> Ordering {
         let key = |one: &Self| (one.observation.at_micros, one.observation.certainty);
         let (a, b) = (&self.observation, &other.observation);
@@ -152,7 +159,8 @@ struct Stretch {
 
 /// Reads observations of one resource, in any order.
 pub fn timeline(observed: &[Observed]) -> Timeline {
-    let mut sorted: Vec<&Observed> = observed.iter().collect();
+    let dated = dated(observed);
+    let mut sorted: Vec<&Observed> = dated.iter().map(AsRef::as_ref).collect();
     sorted.sort_by(|a, b| a.order(b));
     sorted.dedup_by(|a, b| a.order(b) == Ordering::Equal);
     let mut fold = Fold { timeline: Timeline::default(), life: i64::MIN };
@@ -160,12 +168,47 @@ pub fn timeline(observed: &[Observed]) -> Timeline {
         let gone = one.observation.state == Some(ResourceState::Gone);
         match one.observation.certainty {
             Certainty::Made => fold.made(one, &sorted[index + 1..]),
-            Certainty::Event => fold.event(one),
+            Certainty::Event | Certainty::Heard => fold.event(one),
             Certainty::Seen if !gone => fold.seen(one, &sorted[index + 1..]),
             Certainty::Seen | Certainty::Missing => fold.missing(one),
         }
     }
     fold.timeline
+}
+
+/// Moves messages to the instant at which a history tells the same change.
+fn dated(observed: &[Observed]) -> Vec<Cow<'_, Observed>> {
+    let instant = |one: &Observed| one.observation.at_micros;
+    let mut told: Vec<&Observed> =
+        observed.iter().filter(|one| one.observation.certainty == Certainty::Event).collect();
+    told.sort_unstable_by_key(|one| instant(one));
+    let twin = |heard: &Observed| {
+        let at = instant(heard);
+        let from = told.partition_point(|one| instant(one) < at - TWICE_MICROS);
+        told[from..]
+            .iter()
+            .take_while(|one| instant(one) <= at + TWICE_MICROS)
+            .filter(|one| is_one_change(&one.observation, &heard.observation))
+            .min_by_key(|one| (instant(one) - at).abs())
+            .map(|one| instant(one))
+    };
+    let date = |one| match heard(one).and_then(&twin) {
+        Some(at_micros) => {
+            let observation = Observation { at_micros, ..one.observation.clone() };
+            Cow::Owned(Observed { observation, ..one.clone() })
+        }
+        None => Cow::Borrowed(one),
+    };
+    observed.iter().map(date).collect()
+}
+
+fn heard(one: &Observed) -> Option<&Observed> {
+    (one.observation.certainty == Certainty::Heard).then_some(one)
+}
+
+/// Whether a history and a message tell one change: a message knows sizes that a history may not.
+fn is_one_change(told: &Observation, heard: &Observation) -> bool {
+    told.state == heard.state && told.owner == heard.owner
 }
 
 impl Timeline {
@@ -377,7 +420,7 @@ fn is_told(known: Option<&Knowledge>, seen: &Observed, rest: &[&Observed]) -> bo
         if observation.at_micros > seen.read_micros + SKEW_MICROS {
             return false;
         }
-        if observation.certainty != Certainty::Event {
+        if !observation.certainty.is_event() {
             continue;
         }
         let next = match &known {

@@ -36,14 +36,14 @@ pub fn news(history: &[Observed], rounds: &[Look], incoming: &[Observed]) -> New
     let mut all = history.to_vec();
     let mut fresh: Vec<Observed> = Vec::new();
     let (exact, mut listed): (Vec<&Observed>, Vec<&Observed>) =
-        incoming.iter().partition(|one| one.observation.certainty <= Certainty::Event);
+        incoming.iter().partition(|one| one.observation.certainty.is_exact());
     for one in exact {
         if !all.iter().any(|known| is_same(known, one)) {
             all.push(one.clone());
             fresh.push(one.clone());
         }
     }
-    let events = fresh.iter().filter(|one| one.observation.certainty == Certainty::Event);
+    let events = fresh.iter().filter(|one| one.observation.certainty.is_event());
     let late: Vec<i64> = events.map(|one| one.observation.at_micros).collect();
     let mut line = timeline(&all);
     listed.sort_by_key(|one| one.observation.at_micros);
@@ -98,7 +98,7 @@ fn rounds_after(late: &[i64], rounds: &[Look]) -> Vec<Look> {
 fn testimony(before: &Timeline, now: &Timeline, look: Look, all: &[Observed]) -> Option<Observed> {
     let round = look.at_micros;
     let own = |one: &Observed| {
-        one.observation.at_micros == round && one.observation.certainty > Certainty::Event
+        one.observation.at_micros == round && !one.observation.certainty.is_exact()
     };
     if all.iter().any(own) {
         return None;

@@ -186,7 +186,7 @@ fn pieces(groups: BTreeMap<ResourceKey, Vec<Arrived>>) -> Vec<Vec<Arrived>> {
 
 fn arrived(observation: Observation, read_micros: i64, answer: usize, index: usize) -> Arrived {
     let read_micros = match observation.certainty {
-        Certainty::Made | Certainty::Event => observation.at_micros,
+        Certainty::Made | Certainty::Event | Certainty::Heard => observation.at_micros,
         Certainty::Seen | Certainty::Missing => read_micros.max(observation.at_micros),
     };
     Arrived { observation, read_micros, shown_micros: None, answer, index }

@@ -155,7 +155,7 @@ pub fn hash_of_round(group: &[Observed]) -> i64 {
         .iter()
         .map(|one| {
             let told = &one.observation;
-            let exact = told.certainty <= Certainty::Event;
+            let exact = told.certainty.is_exact();
             (if exact { told.at_micros } else { i64::MIN }, digest(told, one.shown_micros))
         })
         .collect();

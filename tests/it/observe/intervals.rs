@@ -131,7 +131,7 @@ fn same(being: &Being, interval: &Interval) -> bool {
 }
 
 fn is_event(one: &Observed) -> bool {
-    one.observation.certainty == Certainty::Event
+    one.observation.certainty.is_event()
 }
 
 /// Takes in as the intake does: one after the other, rounds noted when they are over.
@@ -172,6 +172,11 @@ fn being(state: ResourceState) -> Being {
 
 fn event(seconds: i64, state: ResourceState) -> Observed {
     observed(told(&being(state), at(seconds), Certainty::Event))
+}
+
+fn heard(millis: i64, state: ResourceState) -> Observed {
+    let at = START * SECOND + millis * 1000;
+    observed(told(&being(state), at, Certainty::Heard))
 }
 
 fn seen(seconds: i64, state: ResourceState) -> Observed {
@@ -271,6 +276,31 @@ fn a_listing_that_took_its_time_yields_to_the_event_in_it() {
     let slow = Observed { read_micros: at(140), ..seen(100, Stopped) };
     let all = [event(0, Running), slow, event(130, Stopped)];
     assert_eq!(short(&all), [(0, Some(130), Running), (130, None, Stopped)]);
+}
+
+#[test]
+fn a_change_told_by_a_message_and_by_a_history_is_one_and_the_history_dates_it() {
+    // Sent in another second than the one in which the history says that it happened.
+    for millis in [9_200, 9_999, 10_800] {
+        let all =
+            [heard(0, Running), heard(millis, Stopped), event(10, Stopped), seen(60, Stopped)];
+        assert_eq!(short(&all), [(0, Some(10), Running), (10, None, Stopped)], "{millis}");
+    }
+    // Stopped and started at once: each message is that of its own change.
+    let all = [event(0, Running), event(10, Stopped), event(11, Running)];
+    let all = [all.to_vec(), vec![heard(9_100, Stopped), heard(10_100, Running)]].concat();
+    let expected = [(0, Some(10), Running), (10, Some(11), Stopped), (11, None, Running)];
+    assert_eq!(short(&all), expected);
+    // What no history tells counts from its message.
+    let all = [event(0, Running), event(10, Stopped), heard(13_000, Running)];
+    let expected = [(0, Some(10), Running), (10, Some(13), Stopped), (13, None, Running)];
+    assert_eq!(short(&all), expected);
+    // The message knows the size that the history does not, whichever comes first.
+    let mut blank = event(10, Stopped);
+    blank.observation.attributes.insert("offering".to_owned(), String::new());
+    let all = [event(0, Running), heard(9_500, Stopped), blank];
+    let sized = intervals(&all);
+    assert_eq!(sized[1].attributes["offering"], "size-0");
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn a_machines_life_is_told_to_the_second() {
         let mut life: Vec<Observation> =
             observations(&events, |name| is_versioned(name) == versioned)
                 .into_iter()
-                .filter(|one| one.resource == WEB && one.certainty == Certainty::Event)
+                .filter(|one| one.resource == WEB && one.certainty.is_event())
                 .collect();
         life.sort_by_key(|one| one.at_micros);
         let told: Vec<(String, Option<ResourceState>)> =
@@ -260,7 +260,7 @@ fn transfers_retypings_and_breakages_are_changes() {
         payload
     };
     let one = told("compute.instance.update", machine(json!({})));
-    assert_eq!((one.state, one.certainty), (Some(ResourceState::Error), Certainty::Event));
+    assert_eq!((one.state, one.certainty), (Some(ResourceState::Error), Certainty::Heard));
     let one = told("compute.instance.update", machine(json!({ "launched_at": "" })));
     assert_eq!(one.state, Some(ResourceState::Building), "it never ran");
     let one = told("compute.instance.soft_delete.end", machine(json!({ "state": "soft-delete" })));

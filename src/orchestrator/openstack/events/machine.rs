@@ -142,15 +142,23 @@ pub fn told(notification: &Notification, payload: &Payload, text: &str) -> Vec<T
         }]
     };
     let now = notification.at_micros;
-    let event = |at, state| tell(at, Certainty::Event, state, payload.attributes());
+    let heard = |state| tell(now, Certainty::Heard, state, payload.attributes());
+    // The payload's own instant is that of the change; the message is sent a little beside it.
+    let dated = |at: Option<i64>| match at {
+        Some(at) => (at, Certainty::Event),
+        None => (now, Certainty::Heard),
+    };
     match operation_and_phase(text) {
-        ("create", "start") => event(payload.created.unwrap_or(now), Some(ResourceState::Building)),
-        ("delete", "end") => {
-            let at = payload.terminated.unwrap_or(now);
-            tell(at, Certainty::Event, Some(ResourceState::Gone), Attributes::new())
+        ("create", "start") => {
+            let (at, certainty) = dated(payload.created);
+            tell(at, certainty, Some(ResourceState::Building), payload.attributes())
         }
-        (operation, "end") if STATEFUL.contains(&operation) => event(now, payload.state()),
-        (operation, "end") if MATERIAL.contains(&operation) => event(now, None),
+        ("delete", "end") => {
+            let (at, certainty) = dated(payload.terminated);
+            tell(at, certainty, Some(ResourceState::Gone), Attributes::new())
+        }
+        (operation, "end") if STATEFUL.contains(&operation) => heard(payload.state()),
+        (operation, "end") if MATERIAL.contains(&operation) => heard(None),
         ("exists", "") => exists(payload, now, tell),
         ("update", "") => update(payload, now, tell),
         _ => Vec::new(),
@@ -185,7 +193,7 @@ fn update(
         return Vec::new();
     }
     match payload.state() {
-        Some(state) => tell(now, Certainty::Event, Some(state), Attributes::new()),
+        Some(state) => tell(now, Certainty::Heard, Some(state), Attributes::new()),
         None => Vec::new(),
     }
 }
