@@ -87,6 +87,20 @@ fn state_of(call: &Call<'_>, machine: usize) -> &'static str {
     if running.is_some_and(|phase| phase.running) { "Running" } else { "Stopped" }
 }
 
+/// The last change of a machine's state.
+fn updated_at(call: &Call<'_>, machine: usize) -> i64 {
+    let machine = &call.cloud.world.machines[machine];
+    let Some(now) = machine.phase_at(call.now) else { return machine.life.from };
+    let mut since = now.from;
+    for before in machine.phases.iter().rev().filter(|phase| phase.until <= now.from) {
+        if before.running != now.running || before.until != since {
+            break;
+        }
+        since = before.from;
+    }
+    since
+}
+
 fn machine_row(call: &Call<'_>, index: usize) -> String {
     let world = &call.cloud.world;
     let machine = &world.machines[index];
@@ -101,6 +115,7 @@ fn machine_row(call: &Call<'_>, index: usize) -> String {
         .text("userid", &user.ids.uuid)
         .text("username", &user.name)
         .text("created", &call.date(machine.life.from))
+        .text("lastupdated", &call.date(updated_at(call, index)))
         .text("state", state_of(call, index))
         .flag("haenable", false)
         .and(zone(call, machine.zone))

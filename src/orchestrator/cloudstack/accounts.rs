@@ -100,22 +100,26 @@ pub fn project_owners(row: &Value) -> Vec<String> {
     owners.into_iter().flatten().filter_map(|owner| json::text(owner, "account")).collect()
 }
 
+/// Ids of accounts by their domain's id and their name.
+pub type AccountIds = BTreeMap<(String, String), String>;
+
+/// The ids of all accounts that are there.
+pub async fn account_ids(client: &Client) -> Answer<AccountIds> {
+    let rows =
+        client.list(command("listAccounts", &[("listall", "true"), ("details", "min")])).await?;
+    let named = |row: &Value| {
+        let field = |name| json::text(row, name);
+        Some(((field("domainid")?, field("name")?), field("id")?))
+    };
+    Ok(rows.iter().filter_map(named).collect())
+}
+
 /// Machines and volumes that exist, or were seen to end. Hidden ones are not metered.
 pub async fn fetch_inventory(client: &Client) -> Answer<Vec<InventoryItem>> {
     let everything = [("listall", "true"), ("projectid", "-1")];
     let machines = client.list(command("listVirtualMachines", &everything)).await?;
     let volumes = allowed(client.list(command("listVolumes", &everything)).await)?;
-    let accounts =
-        client.list(command("listAccounts", &[("listall", "true"), ("details", "min")])).await?;
-    let mut ids: BTreeMap<(String, String), String> = BTreeMap::new();
-    for row in &accounts {
-        let field = |name| json::text(row, name);
-        if let (Some(domain), Some(name), Some(id)) =
-            (field("domainid"), field("name"), field("id"))
-        {
-            ids.insert((domain, name), id);
-        }
-    }
+    let ids = account_ids(client).await?;
     let mut items = Vec::new();
     for (meter, rows) in [(kind::VM_ALLOCATED, &machines), (kind::VOLUME, &volumes)] {
         for row in rows {
@@ -125,11 +129,7 @@ pub async fn fetch_inventory(client: &Client) -> Answer<Vec<InventoryItem>> {
     Ok(items)
 }
 
-fn item_of(
-    row: &Value,
-    meter: &str,
-    ids: &BTreeMap<(String, String), String>,
-) -> Option<InventoryItem> {
+fn item_of(row: &Value, meter: &str, ids: &AccountIds) -> Option<InventoryItem> {
     let field = |name| json::text(row, name);
     let shown = field("displayvm").or_else(|| field("displayvolume"));
     if shown.as_deref() == Some("false") {

@@ -5,7 +5,7 @@ use super::usage::setting;
 use crate::orchestrator::{Check, OrchestratorError};
 
 /// Calls that Billow makes, and what each is for.
-const CALLS: [(&str, &[(&str, &str)], &str); 20] = [
+const CALLS: [(&str, &[(&str, &str)], &str); 21] = [
     ("listUsageServerMetrics", &[], "how far usage is closed"),
     ("listConfigurations", &[("name", "usage.stats.job.aggregation.range")], "the usage settings"),
     ("listServiceOfferings", &[], "offerings"),
@@ -23,7 +23,8 @@ const CALLS: [(&str, &[(&str, &str)], &str); 20] = [
     ("listTags", &[], "tags"),
     ("listOsTypes", &[], "the families of guest systems"),
     ("listIsos", &[("isofilter", "all")], "names of ISOs"),
-    ("listSnapshots", &[], "names of snapshots"),
+    ("listSnapshots", &[], "snapshots and their names"),
+    ("listPublicIpAddresses", &[], "addresses before they are billed"),
     ("listLoadBalancerRules", &[], "names of load balancers"),
     ("listSecurityGroups", &[], "names of security groups"),
 ];

@@ -36,6 +36,15 @@ pub struct Client {
     timeout: Duration,
 }
 
+/// A page of a list.
+pub struct Page {
+    /// The call, without credentials.
+    pub request: String,
+    pub body: Vec<u8>,
+    /// The object inside the envelope.
+    pub inner: Value,
+}
+
 /// An answer with its headers' cookies.
 pub struct Raw {
     pub body: Vec<u8>,
@@ -96,20 +105,29 @@ impl Client {
 
     /// All rows of a list, page by page.
     pub async fn list(&self, parameters: Parameters) -> Answer<Vec<Value>> {
-        let name = command_of(&parameters);
         let mut rows = Vec::new();
+        for page in self.pages(parameters).await? {
+            rows.extend_from_slice(json::rows(&page.inner));
+        }
+        Ok(rows)
+    }
+
+    /// All pages of a list, as they came.
+    pub async fn pages(&self, parameters: Parameters) -> Answer<Vec<Page>> {
+        let name = command_of(&parameters);
+        let mut pages = Vec::new();
         for page in 1..=PAGES_MAX {
             let mut paged = parameters.clone();
             paged.push(("page".to_owned(), page.to_string()));
             paged.push(("pagesize".to_owned(), PAGE_ROWS.to_string()));
+            let request = sign::query(&paged);
             let body = self.call(paged).await?;
             let (_, inner) =
                 json::envelope(&body).map_err(|detail| self.malformed(&name, detail))?;
-            let found = json::rows(&inner);
-            let short = found.len() < PAGE_ROWS;
-            rows.extend_from_slice(found);
+            let short = json::rows(&inner).len() < PAGE_ROWS;
+            pages.push(Page { request, body, inner });
             if short {
-                return Ok(rows);
+                return Ok(pages);
             }
         }
         Err(self.malformed(&name, format!("more than {PAGES_MAX} pages")))

@@ -1,5 +1,7 @@
 //! Reading answers: tolerant of escapes that JSON does not know, exact with numbers. PURE.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -131,6 +133,26 @@ pub fn raw_row(body: &[u8], index: usize) -> Option<String> {
         .map(|(_, value)| value.get())?;
     let rows: Vec<&RawValue> = serde_json::from_str(rows).ok()?;
     rows.get(index).map(|row| row.get().to_owned())
+}
+
+/// An answer with one more member beside its envelope; the envelope stays as it came (mended).
+pub fn beside(body: &[u8], name: &str, value: &impl Serialize) -> Result<Vec<u8>, String> {
+    let text = mend(body)?;
+    let mut all: BTreeMap<&str, Box<RawValue>> =
+        serde_json::from_str(&text).map_err(|error| format!("no JSON object ({error})"))?;
+    let value = serde_json::value::to_raw_value(value).map_err(|error| error.to_string())?;
+    all.insert(name, value);
+    serde_json::to_vec(&all).map_err(|error| error.to_string())
+}
+
+/// A member that was put [`beside`] an envelope; nothing where there is none.
+pub fn member<T: DeserializeOwned + Default>(body: &[u8], name: &str) -> T {
+    let read = || -> Option<T> {
+        let text = mend(body).ok()?;
+        let all: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&text).ok()?;
+        serde_json::from_str(all.get(name)?.get()).ok()
+    };
+    read().unwrap_or_default()
 }
 
 /// A field as text: strings as they are, numbers in their own digits, flags as true or false.

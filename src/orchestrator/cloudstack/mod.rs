@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod date;
 mod json;
+mod observe;
 mod session;
 pub mod sign;
 mod usage;
@@ -14,8 +15,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Answer, Capabilities, CatalogItem, Check, Credential, InventoryItem, Orchestrator, OwnerInfo,
-    ParsedRecord, RawPage, RawWindow, SignIn, Watermark,
+    Answer, Capabilities, CatalogItem, Check, Credential, InventoryItem, ObservationAsk,
+    Orchestrator, OwnerInfo, ParsedObservation, ParsedRecord, RawObservations, RawPage, RawWindow,
+    SignIn, Watermark,
 };
 use crate::config::SourceConfig;
 use crate::ids::SourceName;
@@ -42,7 +44,7 @@ impl Orchestrator for CloudStack {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             windowed_usage: true,
-            observations: false,
+            observations: true,
             derived_usage: false,
             console_session: true,
             signed_request: true,
@@ -67,6 +69,14 @@ impl Orchestrator for CloudStack {
 
     fn raw_record(&self, page: &RawPage, index: usize) -> Option<String> {
         json::raw_row(&page.body, index)
+    }
+
+    fn fetch_observations(&self, ask: ObservationAsk) -> BoxFuture<'_, Answer<RawObservations>> {
+        observe::fetch(&self.client, ask).boxed()
+    }
+
+    fn parse_observations(&self, page: &RawPage, seen_at: i64) -> Answer<Vec<ParsedObservation>> {
+        observe::parse(&self.client.source, page, seen_at)
     }
 
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>> {

@@ -42,7 +42,7 @@ pub fn answer(request: &Request) -> Reply {
     }
 }
 
-fn forbidden() -> Reply {
+pub fn forbidden() -> Reply {
     status(432, recorded("api-keys/narrow-role.listVirtualMachines.error.json"))
 }
 
@@ -169,7 +169,7 @@ async fn doctor_names_each_missing_right_and_doubtful_setting() {
         }
         ("listConfigurations", _) => ok(recorded("lists/listConfigurations.unknown-name.json")),
         ("listUsageRecords", _) => ok(r#"{"listusagerecordsresponse":{}}"#),
-        ("listSnapshots", _) => forbidden(),
+        ("listSnapshots" | "listPublicIpAddresses", _) => forbidden(),
         _ => answer(request),
     })
     .await;
@@ -179,6 +179,7 @@ async fn doctor_names_each_missing_right_and_doubtful_setting() {
         bad,
         [
             "source cs1 may not call listSnapshots",
+            "source cs1 may not call listPublicIpAddresses",
             "source cs1: usage.stats.job.aggregation.range is 10",
             "source cs1: integration.api.port is 100",
             "source cs1: default.page.size is 100",

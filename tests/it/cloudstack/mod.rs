@@ -6,6 +6,7 @@ pub(crate) mod faults;
 mod fuzz;
 mod interrupted;
 mod lists;
+mod observations;
 mod sessions;
 mod signing;
 mod simulated;

@@ -14,12 +14,18 @@ use billow::period::Span;
 use super::support::adapter;
 use crate::orchestrator::contract::{self, KnownUser};
 
-const DAY: i64 = 86_400;
+pub const DAY: i64 = 86_400;
 /// 1 October 2026, 00:00 UTC.
-const START: i64 = 1_790_812_800;
+pub const START: i64 = 1_790_812_800;
 const WINDOW: Span = Span { from: START + 10 * DAY, until: START + 11 * DAY };
 
 async fn cloud(settings: Settings) -> (Simulator, CloudStack) {
+    let now = jiff::Timestamp::from_second(START + 20 * DAY).expect("an instant");
+    cloud_at(settings, Arc::new(ManualClock::at(now))).await
+}
+
+/// A small cloud that lives by a clock, and the adapter that its key opens.
+pub async fn cloud_at(settings: Settings, clock: Arc<ManualClock>) -> (Simulator, CloudStack) {
     let world = seed::world(7, Size::Small, START);
     let pair = world
         .keys
@@ -32,8 +38,6 @@ async fn cloud(settings: Settings) -> (Simulator, CloudStack) {
         .or(world.keys.first())
         .expect("a key")
         .clone();
-    let now = jiff::Timestamp::from_second(START + 20 * DAY).expect("an instant");
-    let clock = Arc::new(ManualClock::at(now));
     let simulator = Simulator::start(world, settings, clock, 0).await.expect("a simulator");
     let adapter = adapter(&simulator.endpoint(), &pair.api_key, &pair.secret);
     (simulator, adapter)

@@ -1,14 +1,18 @@
 //! Goal: the demo's small world is prepared by the ordinary code, and again without harm; one
 //! customer has both clouds on one invoice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use billow::bill::explain::{ExplainRequest, load_explanation};
 use billow::bill::store::{load_invoice, load_parts};
 use billow::bill::verify::verify;
+use billow::collect::observe::live::load_live;
+use billow::collect::observe::round::observe;
 use billow::demo::cloudstack::{Defects, Settings};
 use billow::demo::run::{Options, World, prepare, present_before};
 use billow::demo::seed::{CLOUDSTACK, OPENSTACK, Size};
+use billow::ids::OwnerRef;
+use billow::period::Span;
 use billow::scope::Scope;
 
 use crate::support::db::folder;
@@ -44,6 +48,7 @@ async fn the_small_world_is_billed_and_goes_on_where_it_ended() {
     assert_eq!(first.issued.len(), 5);
     assert!(first.issued.iter().all(|line| line.gross_minor > 0));
     check_both_clouds(&first).await;
+    check_what_is_not_collected_yet(&first).await;
     let verified = verify(&first.app, &|_, _| {}).await.expect("verify");
     assert!(verified.is_good(), "{verified:?}");
     let logins = first.logins.clone();
@@ -51,6 +56,35 @@ async fn the_small_world_is_billed_and_goes_on_where_it_ended() {
     let again = make(&options).await;
     assert!(again.issued.is_empty(), "issued twice: {:?}", again.issued);
     assert_eq!(again.logins, logins);
+}
+
+/// Until the cloud has closed its usage, the month counts what is seen of it.
+async fn check_what_is_not_collected_yet(world: &World) {
+    let named = |name: &str| {
+        let mut all = world.app.orchestrators.iter();
+        all.find(|one| one.source().0 == name).expect("a source").clone()
+    };
+    let cloud = named(CLOUDSTACK);
+    let now = world.app.clock.now_seconds();
+    let owners = cloud.fetch_owners().await.expect("owners");
+    let observed = observe(&world.app, cloud.as_ref()).await.expect("a look");
+    assert!(observed.fresh > 0 && observed.rejected == 0, "{observed:?}");
+    let mut conn = world.app.db.read().await.expect("a connection");
+    let mut meters = BTreeSet::new();
+    for owner in owners {
+        let owner = OwnerRef { source: cloud.source().clone(), id: owner.id };
+        let span = Span::new(now - 40 * 86_400, now + 86_400);
+        let live = load_live(&mut conn, &owner, span, now).await.expect("live usage");
+        for record in &live.records {
+            let time = live.span.expect("the time that is provisional");
+            assert!(time.until == now && time.from <= record.key.from, "{record:?}");
+            assert!(record.until <= now && now - time.from < 3 * 86_400, "{record:?}");
+            meters.insert(record.key.meter.clone());
+        }
+    }
+    for meter in ["vm_running", "volume", "ip_address"] {
+        assert!(meters.contains(meter), "{meters:?}");
+    }
 }
 
 /// One invoice has lines of both clouds, of the same meters where they mean the same, and each
