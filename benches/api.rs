@@ -132,6 +132,7 @@ async fn serve_full(db: Db) -> String {
         clock: Arc::new(SystemClock),
         orchestrators: Vec::new(),
         actor: Actor("bench".to_owned()),
+        looks: Default::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));

@@ -116,6 +116,7 @@ async fn seeded(folder: &Path, accounts: usize) -> anyhow::Result<(App, Arc<Manu
         clock: clock.clone(),
         orchestrators: Vec::new(),
         actor: Actor("bench".to_owned()),
+        looks: Default::default(),
     };
     seed_parties(&app, accounts).await?;
     for account in 0..accounts {

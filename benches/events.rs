@@ -110,6 +110,7 @@ async fn app(folder: &Path) -> anyhow::Result<(App, OpenStack)> {
         clock: Arc::new(ManualClock::at("2026-11-26T00:00:00Z".parse()?)),
         orchestrators: Vec::new(),
         actor: Actor("bench".to_owned()),
+        looks: Default::default(),
     };
     Ok((app, source))
 }

@@ -104,6 +104,7 @@ async fn app(address: &str, folder: &Path) -> anyhow::Result<App> {
         clock: Arc::new(ManualClock::at("2026-10-10T00:00:00Z".parse()?)),
         orchestrators: Vec::new(),
         actor: Actor("bench".to_owned()),
+        looks: Default::default(),
     })
 }
 

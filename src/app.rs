@@ -9,6 +9,7 @@ use crate::audit::Actor;
 use crate::clock::{Clock, ManualClock};
 use crate::config::{Config, SourceConfig, SourceKind};
 use crate::ids::SourceName;
+use crate::jobs::looks::Looks;
 use crate::orchestrator::Orchestrator;
 use crate::orchestrator::cloudstack::CloudStack;
 use crate::orchestrator::openstack::OpenStack;
@@ -32,6 +33,8 @@ pub struct App {
     pub orchestrators: Vec<Arc<dyn Orchestrator>>,
     /// Who acts, for the audit log.
     pub actor: Actor,
+    /// Wishes to the stage that looks at the sources.
+    pub looks: Looks,
 }
 
 impl App {
@@ -45,7 +48,14 @@ impl App {
             None => Arc::new(SystemClock),
         };
         let actor = Actor(format!("cli:{}", system_user()));
-        Ok(Self { config: Arc::new(config), db, clock, orchestrators, actor })
+        Ok(Self {
+            config: Arc::new(config),
+            db,
+            clock,
+            orchestrators,
+            actor,
+            looks: Looks::default(),
+        })
     }
 
     /// The orchestrator of a source, if one is configured under that name.

@@ -2,6 +2,7 @@
 
 mod events;
 mod source;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use serde::Deserialize;
 
 pub use events::EventsConfig;
 pub use source::{Interface, PortPolicy, SourceConfig, SourceKind};
+pub use webhook::WebhookConfig;
 
 /// Everything the operator sets. Unknown keys are refused with their place in the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -107,7 +109,7 @@ impl Default for BillingConfig {
         Self {
             close_after_days: 3,
             collect_every_seconds: 900,
-            observe_every_seconds: 60,
+            observe_every_seconds: 30,
             catalog_every_seconds: 3600,
             reread_days: 7,
         }

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::bill::document::Address;
 use crate::catalog::store::load_book_versions;
 use crate::collect::events::bus::buses;
+use crate::collect::observe::store::load_state;
 use crate::collect::store::{load_source_state, load_watermarks};
 use crate::customer::Customer;
 use crate::customer::store::{AsOf, load_customers, load_sellers};
@@ -46,6 +47,7 @@ pub async fn run(app: &App, args: Args, out: Output) -> anyhow::Result<Exit> {
         checks.extend(customers(app).await?);
         checks.extend(doubts(app).await?);
         checks.extend(lags(app).await?);
+        checks.extend(looks(app).await?);
     }
     for orchestrator in &app.orchestrators {
         checks.extend(orchestrator.check().await);
@@ -261,6 +263,41 @@ async fn lags(app: &App) -> anyhow::Result<Vec<Check>> {
             ),
             Some(_) => well(format!("source {name}: collected")),
         });
+    }
+    Ok(checks)
+}
+
+/// How each source stands of which the running month shows what is seen.
+async fn looks(app: &App) -> anyhow::Result<Vec<Check>> {
+    let now = app.clock.now_seconds();
+    let mut conn = app.db.read().await?;
+    let mut checks = Vec::new();
+    for source in &app.config.sources {
+        let name = &source.name;
+        let state = load_state(&mut conn, &SourceName(name.clone())).await?.unwrap_or_default();
+        if let Some(error) = &state.last_error {
+            checks.push(wrong(
+                format!("source {name}: the last look at it failed: {error}"),
+                "the running month shows nothing newer",
+                "see the checks of its API; billow serve looks again by itself",
+            ));
+        }
+        let at = state.last_event_at;
+        match source.webhook {
+            Some(_) if at == 0 => checks.push(wrong(
+                format!("source {name}: no event came by its webhook yet"),
+                "changes are seen as late as the next look at the cloud",
+                format!(
+                    "call createWebhook with the payloadurl …/api/v1/sources/{name}/events and the \
+                     same secret, and executeWebhookDelivery for a trial"
+                ),
+            )),
+            Some(_) => checks.push(well(format!(
+                "source {name}: the last event came {} s ago",
+                (now - at).max(0)
+            ))),
+            None => {}
+        }
     }
     Ok(checks)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{EventsConfig, first_line, from_environment};
+use super::{EventsConfig, WebhookConfig, first_line, from_environment};
 
 /// Which adapter a source needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -90,6 +90,8 @@ pub struct SourceConfig {
     pub gpu_aliases: Vec<String>,
     /// Where it tells what happens, as it happens.
     pub events: Option<EventsConfig>,
+    /// How it proves that a webhook is its own.
+    pub webhook: Option<WebhookConfig>,
 }
 
 fn default_timeout() -> u64 {
@@ -135,6 +137,7 @@ impl SourceConfig {
             ports: PortPolicy::default(),
             gpu_aliases: Vec::new(),
             events: None,
+            webhook: None,
         }
     }
 
@@ -174,6 +177,8 @@ impl SourceConfig {
             }
             SourceKind::Openstack => self.login_problems(&mut problems),
         }
+        let webhook = self.webhook.as_ref().and_then(|webhook| webhook.secret(name).err());
+        problems.extend(webhook.map(|error| format!("{error:#}")));
         problems.extend(self.events.iter().flat_map(|events| events.problems(name)));
         problems.extend(self.secret().err().map(|error| format!("{error:#}")));
         problems
@@ -187,7 +192,6 @@ impl SourceConfig {
             ("project", self.project.is_some()),
             ("application_credential_id", self.application_credential_id.is_some()),
             ("ca_file", self.ca_file.is_some()),
-            ("events", self.events.is_some()),
         ];
         for (key, given) in keys {
             if given {
@@ -203,6 +207,11 @@ impl SourceConfig {
             problems.push(format!(
                 "source {name}: api_key is for kind = \"cloudstack\" only; set user and project, \
                  or application_credential_id"
+            ));
+        }
+        if self.webhook.is_some() {
+            problems.push(format!(
+                "source {name}: webhook is for kind = \"cloudstack\" only; set events"
             ));
         }
         match (&self.application_credential_id, &self.user, &self.project) {

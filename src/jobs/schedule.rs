@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -12,6 +13,11 @@ use crate::collect::events::bus::{buses, listen};
 use crate::collect::job::{CollectRequest, collect, is_held};
 use crate::collect::observe::round::observe;
 use crate::orchestrator::Orchestrator;
+
+/// From a wish to the look, so that what follows at once is seen too.
+const SETTLE: Duration = Duration::from_secs(1);
+/// Between two looks that are wished for at least; as long as the look took, if that is longer.
+const REST: Duration = Duration::from_secs(5);
 
 /// Runs all rounds until `stop` is cancelled; a round that is under way ends first.
 pub async fn run(app: App, stop: CancellationToken) {
@@ -28,8 +34,37 @@ pub async fn run(app: App, stop: CancellationToken) {
 async fn observe_all(app: &App, stop: &CancellationToken) {
     let seconds = app.config.billing.observe_every_seconds.into();
     let observed = app.orchestrators.iter().filter(|one| one.capabilities().observations);
-    let all = observed.map(|one| rounds(seconds, stop, move || observe_one(app, one.as_ref())));
+    let all = observed.map(|one| observe_turns(app, one.as_ref(), seconds, stop));
     futures_util::future::join_all(all).await;
+}
+
+/// Looks at a source every so many seconds, and soon after each wish for it.
+async fn observe_turns(
+    app: &App,
+    orchestrator: &dyn Orchestrator,
+    seconds: u64,
+    stop: &CancellationToken,
+) {
+    let mut turns = tokio::time::interval(Duration::from_secs(seconds.max(1)));
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut rested = Instant::now();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = turns.tick() => {}
+            () = app.looks.wished(orchestrator.source()) => {
+                // What belongs together is told one after the other; one look shows all of it.
+                let begin = rested.max(Instant::now() + SETTLE);
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep_until(begin) => {}
+                }
+            }
+        }
+        let begun = Instant::now();
+        observe_one(app, orchestrator).await;
+        rested = Instant::now() + begun.elapsed().max(REST);
+    }
 }
 
 /// Hears the events of each source that has a bus.

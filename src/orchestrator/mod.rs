@@ -56,6 +56,9 @@ impl OrchestratorError {
     }
 }
 
+/// Gives a header of a request by its name.
+pub type HeaderOf<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// The answer of every call.
 pub type Answer<T> = Result<T, OrchestratorError>;
 
@@ -159,6 +162,8 @@ pub struct ParsedEvent {
     pub id: String,
     /// The orchestrator's own name of what happened, for metrics.
     pub name: String,
+    /// Whether something changed of which the event does not tell all: a look does.
+    pub look: bool,
     /// Empty for events that say nothing about usage.
     pub observations: Vec<ParsedObservation>,
 }
@@ -399,6 +404,12 @@ pub trait Orchestrator: Send + Sync {
             request: "event".to_owned(),
             detail: format!("this orchestrator sends no events ({} bytes)", body.len()),
         })
+    }
+    /// Whether a message that came by webhook is the orchestrator's own, by its signature; `None`
+    /// where no webhook is set up. `header` gives a header by its name in small letters.
+    fn verify_delivery(&self, header: HeaderOf<'_>, body: &[u8]) -> Option<bool> {
+        let _ = (header, body);
+        None
     }
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>>;
     fn fetch_owners(&self) -> BoxFuture<'_, Answer<Vec<OwnerInfo>>>;

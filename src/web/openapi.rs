@@ -21,7 +21,7 @@ use super::extract::TOKEN_HEADER;
         session::create, session::show, session::delete,
         sellers::list, sellers::show,
         customers::list, customers::show, month::show,
-        usage::list, imports::create,
+        usage::list, imports::create, events::deliver,
         invoices::list, invoices::show, invoices::lines, invoices::parts, invoices::pdf,
         invoices::html, invoices::csv, invoices::annex, explain::show,
         credit_notes::create, statement::show, reconciliation::show,

@@ -74,6 +74,7 @@ fn api_routes() -> Vec<RouteEntry> {
         route!(GET "/api/v1/customers/{id}/reconciliation", Staff, reconciliation::show),
         route!(GET "/api/v1/usage", SignedIn, usage::list),
         route!(POST "/api/v1/usage", Operator, imports::create),
+        route!(POST "/api/v1/sources/{source}/events", Public, events::deliver),
         route!(GET "/api/v1/invoices", SignedIn, invoices::list),
         route!(GET "/api/v1/invoices/{id}.pdf", SignedIn, invoices::pdf),
         route!(GET "/api/v1/invoices/{id}.html", SignedIn, invoices::html),

@@ -26,6 +26,8 @@ pub struct EventsReport {
     pub events: u64,
     /// Messages that are no event of the source.
     pub malformed: u64,
+    /// Whether only a look tells what changed; it is wished for.
+    pub look: bool,
     /// Observations that were new: those of an event that came again are not.
     pub fresh: u64,
 }
@@ -40,13 +42,17 @@ pub async fn take_events(
     let batch = Batch::read(orchestrator, bodies);
     let reading = IdMaker::new(app.clock.as_ref()).fresh();
     let mut tries = 0;
-    loop {
+    let report = loop {
         tries += 1;
         match batch.save(app, orchestrator, bodies, &reading).await {
             Err(error) if error.is_retryable() && tries < TRIES_MAX => {}
-            other => return other.context("taking events"),
+            other => break other.context("taking events")?,
         }
+    };
+    if report.look {
+        app.looks.wish(orchestrator.source());
     }
+    Ok(report)
 }
 
 /// Messages, read.
@@ -60,6 +66,7 @@ struct Batch {
     names: Vec<String>,
     events: u64,
     malformed: u64,
+    look: bool,
     /// The last instant that any of them tells.
     last_micros: i64,
 }
@@ -85,6 +92,7 @@ impl Batch {
 
     fn add(&mut self, answer: usize, event: ParsedEvent) {
         self.events += 1;
+        self.look |= event.look;
         self.names.push(plain(format!("event {} {}", event.name, event.id)));
         for parsed in event.observations {
             match parsed.outcome.map_err(plain_rejected).and_then(fitting) {
@@ -127,7 +135,8 @@ impl Batch {
         state.last_event_micros = state.last_event_micros.max(self.last_micros);
         save_state(&mut tx, source, &state).await?;
         tx.commit().await?;
-        Ok(EventsReport { events: self.events, malformed: self.malformed, fresh: taken.fresh })
+        let (events, malformed, look) = (self.events, self.malformed, self.look);
+        Ok(EventsReport { events, malformed, look, fresh: taken.fresh })
     }
 
     async fn save_rejected(

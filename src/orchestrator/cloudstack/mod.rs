@@ -5,6 +5,7 @@ mod catalog;
 mod check;
 mod client;
 mod date;
+mod events;
 mod json;
 mod observe;
 mod session;
@@ -13,11 +14,12 @@ mod usage;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Answer, Capabilities, CatalogItem, Check, Credential, InventoryItem, ObservationAsk,
-    Orchestrator, OwnerInfo, ParsedObservation, ParsedRecord, RawObservations, RawPage, RawWindow,
-    SignIn, Watermark,
+    Answer, Capabilities, CatalogItem, Check, Credential, EventRoute, HeaderOf, InventoryItem,
+    ObservationAsk, Orchestrator, OwnerInfo, ParsedEvent, ParsedObservation, ParsedRecord,
+    RawObservations, RawPage, RawWindow, SignIn, Watermark,
 };
 use crate::config::SourceConfig;
 use crate::ids::SourceName;
@@ -27,12 +29,14 @@ use client::Client;
 /// A CloudStack management server.
 pub struct CloudStack {
     client: Client,
+    webhook: Option<SecretString>,
 }
 
 impl CloudStack {
     /// Builds the adapter; calls nobody.
     pub fn new(config: &SourceConfig) -> anyhow::Result<Self> {
-        Ok(Self { client: Client::new(config)? })
+        let webhook = config.webhook.as_ref().map(|webhook| webhook.secret(&config.name));
+        Ok(Self { client: Client::new(config)?, webhook: webhook.transpose()? })
     }
 }
 
@@ -77,6 +81,20 @@ impl Orchestrator for CloudStack {
 
     fn parse_observations(&self, page: &RawPage, seen_at: i64) -> Answer<Vec<ParsedObservation>> {
         observe::parse(&self.client.source, page, seen_at)
+    }
+
+    fn event_routes(&self) -> Vec<EventRoute> {
+        events::routes()
+    }
+
+    fn parse_event(&self, body: &[u8]) -> Answer<ParsedEvent> {
+        events::parse(&self.client.source, body)
+    }
+
+    fn verify_delivery(&self, header: HeaderOf<'_>, body: &[u8]) -> Option<bool> {
+        let secret = self.webhook.as_ref()?.expose_secret();
+        let signature = header(events::SIGNATURE_HEADER);
+        Some(signature.is_some_and(|given| events::is_signed(body, &given, secret)))
     }
 
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>> {

@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod credit_notes;
 pub mod customers;
 pub mod drafts;
+pub mod events;
 pub mod explain;
 pub mod findings;
 pub mod health;

@@ -73,6 +73,7 @@ pub async fn open(db: Db, opening: Opening<'_>, prices: &str) -> Shop {
         clock: clock.clone(),
         orchestrators: Vec::new(),
         actor: Actor("test".to_owned()),
+        looks: Default::default(),
     };
     let ids = IdMaker::new(clock.as_ref());
     let now = app.clock.now_seconds();

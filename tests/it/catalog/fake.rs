@@ -103,6 +103,7 @@ impl World {
             clock: clock.clone(),
             orchestrators: vec![fake.clone()],
             actor: Actor("test".to_owned()),
+            looks: Default::default(),
         };
         Self { app, clock, fake }
     }

@@ -163,7 +163,14 @@ impl Provider {
         let clock = Arc::new(ManualClock::at("2026-11-17T12:00:00Z".parse().expect("now")));
         let orchestrators: Vec<Arc<dyn Orchestrator>> = vec![Arc::new(adapter)];
         let actor = Actor("test".to_owned());
-        let app = App { config: Arc::new(config), db, clock: clock.clone(), orchestrators, actor };
+        let app = App {
+            config: Arc::new(config),
+            db,
+            clock: clock.clone(),
+            orchestrators,
+            actor,
+            looks: Default::default(),
+        };
         let provider = Self { app, clock, cloud, _server: server };
         provider.set_up().await;
         provider

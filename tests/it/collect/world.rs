@@ -161,6 +161,7 @@ impl World {
             clock: clock.clone(),
             orchestrators: vec![source.clone()],
             actor: Actor("test".to_owned()),
+            looks: Default::default(),
         };
         Self { app, clock, source }
     }

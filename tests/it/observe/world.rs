@@ -103,7 +103,8 @@ impl Orchestrator for Source {
             request: "event".to_owned(),
             detail: error.to_string(),
         })?;
-        Ok(ParsedEvent { id, name: "told".to_owned(), observations: parsed(told) })
+        let (name, observations) = ("told".to_owned(), parsed(told));
+        Ok(ParsedEvent { id, name, look: false, observations })
     }
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>> {
         Box::pin(async { Ok(Vec::new()) })
@@ -152,6 +153,7 @@ impl World {
             clock: clock.clone(),
             orchestrators: vec![source.clone()],
             actor: Actor("test".to_owned()),
+            looks: Default::default(),
         };
         Self { app, clock, source }
     }

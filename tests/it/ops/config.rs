@@ -32,4 +32,12 @@ fn mistakes_are_named_with_their_place() {
     check(&format!("{database}{source}"), "endpoint is no http or https address");
     check(&format!("{database}{source}"), "set api_key or api_key_env");
     check(&format!("{database}{source}"), "set secret_env or secret_file");
+    let webhook = format!("{database}{source}[source.webhook]\n");
+    check(&webhook, "source c 1: set webhook.secret_env or webhook.secret_file");
+    let unset = format!("{webhook}secret_env = \"BILLOW_NOT_SET\"\n");
+    check(&unset, "webhook.secret_env names BILLOW_NOT_SET, which is not set");
+    let empty = format!("{webhook}secret_file = \"/dev/null\"\n");
+    check(&empty, "the webhook's secret is empty: anybody could sign with it");
+    let other = webhook.replace("\"cloudstack\"", "\"openstack\"");
+    check(&other, "webhook is for kind = \"cloudstack\" only; set events");
 }

@@ -7,5 +7,5 @@ mod config;
 mod migrate;
 mod pages;
 mod reference;
-mod stopped;
+pub(crate) mod stopped;
 mod tidy;

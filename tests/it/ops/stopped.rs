@@ -30,7 +30,7 @@ async fn configured(endpoint: &str) -> (PathBuf, Db) {
 }
 
 /// The program's answer, while a server of this process may be asked.
-async fn billow(config: &Path, words: &[&str]) -> Output {
+pub async fn billow(config: &Path, words: &[&str]) -> Output {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_billow"));
     command.arg("--config").arg(config).args(["--as-of", "2026-11-23T00:00:00Z"]).args(words);
     command.env_remove("BILLOW_DATABASE").output().await.expect("run billow")

@@ -95,6 +95,7 @@ impl TestApp {
             clock: clock.clone(),
             orchestrators: vec![cloud.clone()],
             actor: Actor("test".to_owned()),
+            looks: Default::default(),
         };
         let beta = make_world(&app, &cloud).await;
         clock.set("2026-10-15T12:00:00Z".parse().expect("instant"));

@@ -67,7 +67,8 @@ pub fn parse(source: &SourceName, ports: PortPolicy, body: &[u8]) -> Answer<Pars
         .into_iter()
         .map(|told| ParsedObservation { index: 0, outcome: outcome(source, told) })
         .collect();
-    Ok(ParsedEvent { id: notification.id, name: notification.event, observations })
+    let (id, name) = (notification.id, notification.event);
+    Ok(ParsedEvent { id, name, look: false, observations })
 }
 
 /// The payload of a message, as it came.
