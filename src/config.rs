@@ -2,6 +2,7 @@
 
 mod events;
 mod source;
+mod telemetry;
 mod webhook;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 pub use events::EventsConfig;
 pub use source::{Interface, PortPolicy, SourceConfig, SourceKind};
+pub use telemetry::{Counter, TelemetryConfig};
 pub use webhook::WebhookConfig;
 
 /// Everything the operator sets. Unknown keys are refused with their place in the file.

@@ -343,6 +343,7 @@ impl Generator<'_> {
         self.plain("network", "network", "network", unit, &Exact::ZERO);
         self.plain("vpc", "network", "vpc", unit, &Exact::ZERO);
         self.plain("router", "router", "router", unit, &Exact::ZERO);
+        self.plain("cpu-time", "cpu_time", "cpu_time", unit, &Exact::ZERO);
         let request = Unit { dimension: Dimension::Count, per: Per::Amount };
         self.plain("disk-reads", "disk_io", "disk_read_requests", request, &Exact::ZERO);
         self.plain("disk-writes", "disk_io", "disk_write_requests", request, &Exact::ZERO);

@@ -198,6 +198,7 @@ fn plan(
     let zone = zone_of(&watermark.zone)?;
     let length = watermark.window_seconds;
     let reread = i64::from(app.config.billing.reread_days) * DAY_SECONDS;
+    let reread = watermark.late_seconds.map_or(reread, |late| late.min(reread));
     let from = match request.from {
         Some(from) => from,
         None if collected == 0 => first_instant(app, source, &zone)?,

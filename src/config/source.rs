@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{EventsConfig, WebhookConfig, first_line, from_environment};
+use super::{EventsConfig, TelemetryConfig, WebhookConfig, first_line, from_environment};
 
 /// Which adapter a source needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -92,6 +92,8 @@ pub struct SourceConfig {
     pub events: Option<EventsConfig>,
     /// How it proves that a webhook is its own.
     pub webhook: Option<WebhookConfig>,
+    /// Counters that its telemetry keeps, such as traffic.
+    pub telemetry: Option<TelemetryConfig>,
 }
 
 fn default_timeout() -> u64 {
@@ -138,6 +140,7 @@ impl SourceConfig {
             gpu_aliases: Vec::new(),
             events: None,
             webhook: None,
+            telemetry: None,
         }
     }
 
@@ -177,6 +180,7 @@ impl SourceConfig {
             }
             SourceKind::Openstack => self.login_problems(&mut problems),
         }
+        problems.extend(self.telemetry.iter().flat_map(|telemetry| telemetry.problems(name)));
         let webhook = self.webhook.as_ref().and_then(|webhook| webhook.secret(name).err());
         problems.extend(webhook.map(|error| format!("{error:#}")));
         problems.extend(self.events.iter().flat_map(|events| events.problems(name)));
@@ -192,6 +196,7 @@ impl SourceConfig {
             ("project", self.project.is_some()),
             ("application_credential_id", self.application_credential_id.is_some()),
             ("ca_file", self.ca_file.is_some()),
+            ("telemetry", self.telemetry.is_some()),
         ];
         for (key, given) in keys {
             if given {

@@ -112,6 +112,7 @@ pub const NETWORK_RECEIVED: &str = "network_received";
 pub const BUCKET: &str = "bucket";
 pub const OBJECT_STORAGE: &str = "object_storage";
 pub const ROUTER: &str = "router";
+pub const CPU_TIME: &str = "cpu_time";
 pub const SHARE: &str = "share";
 
 /// The meters of machines that are billed: each counts hours of one state.
@@ -119,7 +120,7 @@ pub const MACHINE_METERS: [&str; 6] =
     [VM_RUNNING, VM_STOPPED, VM_PAUSED, VM_SUSPENDED, VM_SHELVED, VM_SHELVED_OFFLOADED];
 
 /// All built-in meters. `vm_allocated` is informational: `vm_stopped` is derived from it.
-pub const METERS: [Meter; 33] = [
+pub const METERS: [Meter; 34] = [
     meter(VM_RUNNING, Hour, RunningMachines, "compute", true),
     Meter { informational: true, ..meter(VM_ALLOCATED, Hour, RunningMachines, "compute", true) },
     meter(VM_STOPPED, Hour, StoppedMachines, "compute", true),
@@ -156,6 +157,8 @@ pub const METERS: [Meter; 33] = [
     meter(SHARE, Hour, Storage, "storage", true),
     meter("network", Hour, Network, "network", true),
     meter("vpc", Hour, Network, "network", true),
+    // Time of all CPUs together, as far as they worked.
+    meter(CPU_TIME, Hour, RunningMachines, "cpu_time", false),
     meter(ROUTER, Hour, Network, "router", true),
 ];
 

@@ -95,6 +95,8 @@ pub struct Watermark {
     pub window_seconds: i64,
     /// Offset of the windows' boundaries: IANA zone in which days begin.
     pub zone: String,
+    /// How many seconds after its end a window may still change; `None` where nobody can tell.
+    pub late_seconds: Option<i64>,
 }
 
 /// One answer page about usage, as it came.

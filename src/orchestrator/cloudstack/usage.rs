@@ -57,7 +57,8 @@ pub async fn fetch_watermark(client: &Client) -> Answer<Watermark> {
         }
         Err(error) => return Err(error),
     };
-    Ok(Watermark { closed_until, window_seconds: minutes * MINUTE_SECONDS, zone })
+    let window_seconds = minutes * MINUTE_SECONDS;
+    Ok(Watermark { closed_until, window_seconds, zone, late_seconds: None })
 }
 
 /// A global setting, or `None` where it is not set or may not be read.

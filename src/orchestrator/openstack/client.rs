@@ -62,6 +62,8 @@ pub struct Call {
     pub path: String,
     pub query: Vec<(String, String)>,
     pub headers: Vec<(&'static str, String)>,
+    /// What a search is given.
+    pub body: Option<Value>,
     /// Somebody waits for it: it does not stand behind a collection.
     pub aside: bool,
 }
@@ -75,6 +77,7 @@ impl Call {
             path: path.to_owned(),
             query: Vec::new(),
             headers: Vec::new(),
+            body: None,
             aside: false,
         }
     }
@@ -252,7 +255,10 @@ impl Client {
             for (name, value) in call.headers.iter().chain(&version) {
                 request = request.header(*name, value);
             }
-            request
+            match &call.body {
+                Some(body) => request.json(body),
+                None => request,
+            }
         })
         .await
     }

@@ -16,6 +16,7 @@ mod owners;
 mod service;
 mod session;
 mod state;
+mod telemetry;
 mod things;
 
 use futures_util::FutureExt;
@@ -26,7 +27,7 @@ use super::{
     ObservationAsk, Orchestrator, OwnerInfo, ParsedEvent, ParsedObservation, ParsedRecord,
     RawObservations, RawPage, RawWindow, SignIn, Watermark,
 };
-use crate::config::{PortPolicy, SourceConfig};
+use crate::config::{PortPolicy, SourceConfig, TelemetryConfig};
 use crate::ids::SourceName;
 use crate::period::Span;
 use client::Client;
@@ -35,7 +36,7 @@ use login::LoginRules;
 use owners::Internal;
 
 /// Why there is no windowed usage.
-const NO_WINDOWS: &str = "usage is made of what is observed, not read by windows";
+const NO_WINDOWS: &str = "without [source.telemetry] usage is made of what is observed alone";
 
 /// A region of an OpenStack.
 pub struct OpenStack {
@@ -44,6 +45,7 @@ pub struct OpenStack {
     gpus: GpuAliases,
     ports: PortPolicy,
     logins: LoginRules,
+    telemetry: Option<TelemetryConfig>,
 }
 
 impl OpenStack {
@@ -55,6 +57,7 @@ impl OpenStack {
             gpus: GpuAliases::new(config),
             ports: config.ports,
             logins: LoginRules::new(config),
+            telemetry: config.telemetry.clone(),
         })
     }
 }
@@ -66,7 +69,7 @@ impl Orchestrator for OpenStack {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            windowed_usage: false,
+            windowed_usage: self.telemetry.is_some(),
             observations: true,
             derived_usage: true,
             console_session: false,
@@ -80,6 +83,7 @@ impl Orchestrator for OpenStack {
 
     fn raw_record(&self, page: &RawPage, index: usize) -> Option<String> {
         observe::raw_row(page, index)
+            .or_else(|| telemetry::raw_row(page, index))
             .or_else(|| events::raw_payload(&page.body).filter(|_| index == 0))
     }
 
@@ -105,18 +109,24 @@ impl Orchestrator for OpenStack {
     }
 
     fn fetch_watermark(&self) -> BoxFuture<'_, Answer<Watermark>> {
-        let refused = self.client.refused("usage", NO_WINDOWS.to_owned());
-        async { Err(refused) }.boxed()
+        let answer = match &self.telemetry {
+            Some(config) => Ok(telemetry::watermark(config)),
+            None => Err(self.client.refused("usage", NO_WINDOWS.to_owned())),
+        };
+        async { answer }.boxed()
     }
 
     fn fetch_usage(&self, window: Span) -> BoxFuture<'_, Answer<RawWindow>> {
+        if let Some(config) = &self.telemetry {
+            return telemetry::fetch(&self.client, config, window).boxed();
+        }
         let detail = format!("{NO_WINDOWS} (asked for {} to {})", window.from, window.until);
         let refused = self.client.refused("usage", detail);
         async { Err(refused) }.boxed()
     }
 
     fn parse_usage(&self, page: &RawPage) -> Answer<Vec<ParsedRecord>> {
-        Err(self.client.malformed(&page.request, NO_WINDOWS.to_owned()))
+        telemetry::parse(&self.client.source, page)
     }
 
     fn fetch_inventory(&self) -> BoxFuture<'_, Answer<Vec<InventoryItem>>> {

@@ -60,6 +60,7 @@ impl Orchestrator for Source {
             closed_until: shown.closed_until,
             window_seconds: shown.window_seconds,
             zone: shown.zone.clone(),
+            late_seconds: None,
         };
         Box::pin(async move { Ok(watermark) })
     }

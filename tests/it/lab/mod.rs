@@ -9,3 +9,4 @@ mod life;
 mod lived;
 mod logins;
 mod shop;
+mod telemetry;

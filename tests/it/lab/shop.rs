@@ -3,23 +3,25 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use billow::bill::document::InvoiceDocument;
+use billow::bill::document::{InvoiceDocument, Line};
+use billow::bill::explain::{ExplainRequest, load_explanation};
 use billow::collect::events::bus::{Bus, listen};
-use billow::collect::job::{CollectRequest, collect};
+use billow::collect::job::{CollectReport, CollectRequest, collect};
 use billow::collect::observation::ResourceState;
 use billow::collect::observe::interval::timeline;
 use billow::collect::observe::live::{Live, load_live};
 use billow::collect::observe::round::{ObserveReport, observe};
 use billow::collect::observe::store::{load_keys_of_owner, load_observations, load_state};
-use billow::collect::record::{OBSERVED, StoredRecord};
-use billow::collect::store::load_of_resource;
-use billow::config::{EventsConfig, SourceConfig, SourceKind};
+use billow::collect::record::{OBSERVED, RecordKind, StoredRecord};
+use billow::collect::store::{load_of_resource, load_records, load_source_state};
+use billow::config::{EventsConfig, SourceConfig, SourceKind, TelemetryConfig};
 use billow::customer::store::{AsOf, load_customers};
 use billow::customer::{Change, OwnerMapping, map_owner};
 use billow::ids::{IdMaker, OwnerRef, SourceName};
 use billow::orchestrator::openstack::OpenStack;
 use billow::orchestrator::{Check, Orchestrator};
 use billow::period::Span;
+use billow::scope::Scope;
 use billow::store::Db;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use tokio_util::sync::CancellationToken;
@@ -66,6 +68,16 @@ meter = "snapshot"
 unit = "gib_hour"
 amount = "3600"
 [[price]]
+code = "sent"
+meter = "network_sent"
+unit = "gb"
+amount = "1"
+[[price]]
+code = "received"
+meter = "network_received"
+unit = "gb"
+amount = "1"
+[[price]]
 code = "address"
 meter = "ip_address"
 unit = "hour"
@@ -86,14 +98,27 @@ impl LabShop {
         Self::behind(db, lab, tenants, &lab.fact("/auth_url")).await
     }
 
+    /// The same, whose telemetry is read, and which waits for no service for long.
+    pub async fn reading(db: Db, lab: &Lab, tenants: &Tenants, telemetry: TelemetryConfig) -> Self {
+        let mut config = config(lab, &lab.fact("/auth_url"));
+        config.timeout_seconds = 2;
+        config.telemetry = Some(telemetry);
+        Self::of(db, tenants, &config).await
+    }
+
     /// The same, with Keystone at another address.
     pub async fn behind(db: Db, lab: &Lab, tenants: &Tenants, auth_url: &str) -> Self {
+        Self::of(db, tenants, &config(lab, auth_url)).await
+    }
+
+    async fn of(db: Db, tenants: &Tenants, config: &SourceConfig) -> Self {
         let opening = Opening { customers: 2, ..Opening::default() };
         let shop = open(db, opening, PRICES).await;
         shop.clock.set(Timestamp::now());
         let projects = [tenants.one.project.clone(), tenants.other.project.clone()];
-        let mut shop = Self { cloud: adapter(lab, auth_url), shop, projects };
-        shop.shop.app.orchestrators = vec![Arc::new(adapter(lab, auth_url))];
+        let adapter = || OpenStack::new(config).expect("an adapter");
+        let mut shop = Self { cloud: adapter(), shop, projects };
+        shop.shop.app.orchestrators = vec![Arc::new(adapter())];
         shop.map().await;
         shop
     }
@@ -180,19 +205,66 @@ impl LabShop {
         collect(&self.shop.app, &self.cloud, CollectRequest::default(), &|_| {}).await.map(|_| ())
     }
 
+    /// A round over a span of windows, now.
+    pub async fn collect(&self, span: CollectRequest) -> anyhow::Result<CollectReport> {
+        self.shop.clock.set(Timestamp::now());
+        collect(&self.shop.app, &self.cloud, span, &|_| {}).await
+    }
+
+    /// Until when windows are collected, and the error of the last round.
+    pub async fn collected(&self) -> (i64, Option<String>) {
+        let mut conn = self.shop.app.db.read().await.expect("read");
+        let state = load_source_state(&mut conn, self.cloud.source()).await.expect("state");
+        state.map_or((0, None), |state| (state.collected_until, state.last_error))
+    }
+
+    /// Readings of a project's counters in a span.
+    pub async fn counters(&self, project: &str, span: Span) -> Vec<StoredRecord> {
+        let mut conn = self.shop.app.db.read().await.expect("read");
+        let found = load_records(&mut conn, &owner(project), span, i64::MAX).await;
+        let mut found = found.expect("records");
+        found.retain(|record| record.kind == RecordKind::Cumulative);
+        found.sort_by_key(|record| record.until);
+        found
+    }
+
+    /// Issues a month's invoices.
+    pub async fn invoices(&self, label: &str) -> Vec<InvoiceDocument> {
+        self.shop.run(label).await;
+        let mut invoices = Vec::new();
+        for line in self.shop.issue(label).await {
+            invoices.push(self.shop.invoice(&line.number).await);
+        }
+        invoices
+    }
+
+    /// The cloud's own words behind the lines of a price.
+    pub async fn words(&self, invoice: &InvoiceDocument, code: &str) -> Vec<String> {
+        let app = &self.shop.app;
+        let mut conn = app.db.read().await.expect("read");
+        let mut words = Vec::new();
+        let priced = |line: &&Line| line.price_code.as_deref() == Some(code);
+        let number = invoice.number.as_deref().expect("it is issued");
+        for line in invoice.lines.iter().filter(priced) {
+            let line = line.number;
+            let ask = ExplainRequest { invoice: number, line, resource: None, limit: 100 };
+            let clouds = &app.orchestrators;
+            let told = load_explanation(&mut conn, clouds, &Scope::Provider, ask).await;
+            let told = told.expect("explain").expect("the line");
+            words.extend(
+                told.records.into_iter().map(|one| one.raw.expect("its words").to_string()),
+            );
+        }
+        words
+    }
+
     /// Lets the month pass until it may be closed, makes a round, and issues its invoices.
     pub async fn close(&self) -> Vec<InvoiceDocument> {
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
         let next = today.first_of_month().checked_add(1.month()).expect("a month");
         self.shop.clock.set(instant(next) + 74.hours());
         self.try_round().await.expect("a round after the month");
-        let label = format!("{:04}-{:02}", today.year(), today.month());
-        self.shop.run(&label).await;
-        let mut invoices = Vec::new();
-        for line in self.shop.issue(&label).await {
-            invoices.push(self.shop.invoice(&line.number).await);
-        }
-        invoices
+        self.invoices(&format!("{:04}-{:02}", today.year(), today.month())).await
     }
 
     /// What is metered of a resource of a project: the last revision of each record, ascending.
@@ -269,14 +341,17 @@ fn instant(date: Date) -> Timestamp {
 
 /// The adapter as an operator configures it.
 pub fn adapter(lab: &Lab, auth_url: &str) -> OpenStack {
+    OpenStack::new(&config(lab, auth_url)).expect("an adapter")
+}
+
+fn config(lab: &Lab, auth_url: &str) -> SourceConfig {
     let file = crate::support::db::folder("lab-secret").join("password");
     std::fs::write(&file, lab.fact("/billow/password")).expect("write the secret's file");
-    let config = SourceConfig {
+    SourceConfig {
         user: Some(lab.fact("/billow/user")),
         project: Some(lab.fact("/billow/project")),
         region: Some(lab.fact("/region")),
         secret_file: Some(file),
         ..SourceConfig::new(SOURCE, SourceKind::Openstack, auth_url)
-    };
-    OpenStack::new(&config).expect("an adapter")
+    }
 }

@@ -12,3 +12,4 @@ mod observations;
 mod sessions;
 mod simulated;
 mod support;
+mod telemetry;

@@ -38,6 +38,12 @@ fn mistakes_are_named_with_their_place() {
     check(&unset, "webhook.secret_env names BILLOW_NOT_SET, which is not set");
     let empty = format!("{webhook}secret_file = \"/dev/null\"\n");
     check(&empty, "the webhook's secret is empty: anybody could sign with it");
+    let telemetry = format!("{database}{source}[source.telemetry]\nmeters = []\n");
+    check(&telemetry, "telemetry.meters is empty: name what to read");
+    check(&telemetry, "telemetry is for kind = \"openstack\" only");
+    check(&telemetry.replace("[]", "[\"bytes\"]"), "unknown variant `bytes`");
+    let late = telemetry.replace("meters = []", "settle_seconds = 90000");
+    check(&late, "telemetry.settle_seconds: 90000 is more than a day");
     let other = webhook.replace("\"cloudstack\"", "\"openstack\"");
     check(&other, "webhook is for kind = \"cloudstack\" only; set events");
 }

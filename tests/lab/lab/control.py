@@ -1,7 +1,8 @@
 """The lab's own API, on its control port: states, stop and start of one service.
 
 `GET /` tells each service's processes and whether they run, `POST /stop/SERVICE` and
-`POST /start/SERVICE` answer when it is down, or healthy again.
+`POST /start/SERVICE` answer when it is down, or healthy again. `POST /pause/SERVICE` lets it take
+calls and answer none until `POST /resume/SERVICE`.
 """
 
 import asyncio
@@ -38,9 +39,10 @@ async def _do(lab, method="", path=""):
     if (method, path) == ("GET", "/"):
         return 200, lab.states()
     verb, _, name = path.lstrip("/").partition("/")
-    action = {"stop": lab.stop, "start": lab.start}.get(verb)
+    actions = {"stop": lab.stop, "start": lab.start, "pause": lab.pause, "resume": lab.resume}
+    action = actions.get(verb)
     if method != "POST" or action is None:
-        return 404, {"error": "GET /, POST /stop/SERVICE or POST /start/SERVICE"}
+        return 404, {"error": f"GET /, or POST /VERB/SERVICE with VERB one of {', '.join(actions)}"}
     if name not in lab.services:
         return 404, {"error": f"no service {name}; there are {', '.join(lab.services)}"}
     try:

@@ -1,6 +1,7 @@
 """One lab: its place, its processes, and how its services come up and go down."""
 
 import asyncio
+import signal
 import time
 
 from .api import Refused, Session, by_password, project_scope
@@ -90,6 +91,14 @@ class Lab:
     async def stop(self, name):
         """End a service's processes."""
         await self.processes.stop(self._names.get(name, []))
+
+    async def pause(self, name):
+        """Let a service's processes stand still: they take calls and answer none."""
+        self.processes.signal(self._names.get(name, []), signal.SIGSTOP)
+
+    async def resume(self, name):
+        """Let them go on."""
+        self.processes.signal(self._names.get(name, []), signal.SIGCONT)
 
     def states(self):
         """`{service: {process: running?}}`."""

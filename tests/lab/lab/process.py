@@ -150,6 +150,12 @@ class Processes:
             process.wait()
             self.running.pop(name, None)
 
+    def signal(self, names, number):
+        """Send a signal to processes and all of their groups."""
+        for name in names:
+            if self.alive(name):
+                os.killpg(self.running[name].pid, number)
+
     def reap(self):
         """Collect orphans that ended."""
         known = {process.pid for process in self.running.values()}

@@ -1,0 +1,201 @@
+//! Measures of a counter become readings. PURE.
+//!
+//! A counter is kept as the mean of each bucket of time, which is the reading itself where the
+//! collector polls once a bucket. Of several granularities the finest counts. Between two resets
+//! a counter only grows: of an hour its first and last readings are kept, and those on both sides
+//! of each reset, which give the same increments as all of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::{METRICS, Metric};
+use crate::collect::record::{Attributes, RecordKind, UsageRecord, attribute};
+use crate::ids::{OwnerRef, SourceName};
+use crate::money::Exact;
+use crate::orchestrator::openstack::{date, json};
+use crate::orchestrator::plain::plain_record;
+use crate::orchestrator::{Answer, OrchestratorError, ParsedRecord, RawPage, RejectedRecord};
+use crate::period::Span;
+
+/// Hexadecimal digits of an identity.
+const IDENTITY_DIGITS: usize = 32;
+
+/// Bucket start, bucket length in seconds, value.
+type Measure<'a> = (&'a str, &'a RawValue, &'a RawValue);
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    /// By resource, metric and aggregation.
+    #[serde(borrow)]
+    measures: BTreeMap<&'a str, BTreeMap<&'a str, BTreeMap<&'a str, Vec<Measure<'a>>>>>,
+    #[serde(borrow)]
+    references: Vec<&'a RawValue>,
+}
+
+impl<'a> Body<'a> {
+    fn read(body: &'a [u8]) -> Result<Self, String> {
+        serde_json::from_slice(body).map_err(|error| format!("no measures: {error}"))
+    }
+
+    /// Each resource's own words, by its id.
+    fn resources(&self) -> BTreeMap<String, &'a RawValue> {
+        let named = |raw: &&'a RawValue| Some((json::text(&json::read(raw), "id")?, *raw));
+        self.references.iter().filter_map(named).collect()
+    }
+
+    /// What is kept: the metric, the resource's words, and one measure each.
+    fn kept(&self) -> Vec<Kept<'a>> {
+        let resources = self.resources();
+        let mut all = Vec::new();
+        for (id, metrics) in &self.measures {
+            let resource = resources.get(*id).copied();
+            for (name, aggregations) in metrics {
+                let metric = METRICS.iter().find(|metric| metric.name == *name);
+                let (Some(metric), Some(measures)) = (metric, aggregations.get("mean")) else {
+                    continue;
+                };
+                let kept = turning(finest(measures));
+                all.extend(kept.into_iter().map(|measure| Kept { metric, id, resource, measure }));
+            }
+        }
+        all
+    }
+}
+
+/// One body of the measures that came apart, in the words that they came in; what has none is left
+/// out.
+pub(super) fn together<'r>(
+    metric: &str,
+    read: impl Iterator<Item = (&'r str, Option<Vec<u8>>)>,
+    resources: &[Box<RawValue>],
+) -> Result<Vec<u8>, String> {
+    let mut measures = BTreeMap::new();
+    for (resource, body) in read {
+        let Some(body) = body else { continue };
+        let list: Box<RawValue> =
+            serde_json::from_slice(&body).map_err(|error| format!("{resource}: {error}"))?;
+        let by_aggregation = BTreeMap::from([("mean", list)]);
+        measures.insert(resource, BTreeMap::from([(metric, by_aggregation)]));
+    }
+    let all = Together { measures, references: resources };
+    serde_json::to_vec(&all).map_err(|error| error.to_string())
+}
+
+#[derive(Serialize)]
+struct Together<'a> {
+    measures: BTreeMap<&'a str, BTreeMap<&'a str, BTreeMap<&'a str, Box<RawValue>>>>,
+    references: &'a [Box<RawValue>],
+}
+
+struct Kept<'a> {
+    metric: &'static Metric,
+    id: &'a str,
+    resource: Option<&'a RawValue>,
+    measure: Measure<'a>,
+}
+
+/// The measures of the shortest buckets.
+fn finest<'a>(measures: &[Measure<'a>]) -> Vec<Measure<'a>> {
+    let seconds = |one: &Measure<'_>| decimal(one.1.get());
+    let shortest = measures.iter().filter_map(seconds).min();
+    measures.iter().filter(|one| seconds(one) == shortest).copied().collect()
+}
+
+/// The first, the last, and both sides of each fall; what is no number counts as a turn, so that
+/// it is told.
+fn turning(measures: Vec<Measure<'_>>) -> Vec<Measure<'_>> {
+    let values: Vec<Option<Exact>> = measures.iter().map(|one| decimal(one.2.get())).collect();
+    let grows = |at: usize| match (&values[at], &values[at + 1]) {
+        (Some(now), Some(next)) => now <= next,
+        _ => false,
+    };
+    let last = measures.len().saturating_sub(1);
+    let is_turn = |at: &usize| *at == 0 || *at == last || !grows(*at - 1) || !grows(*at);
+    (0..measures.len()).filter(is_turn).map(|at| measures[at]).collect()
+}
+
+/// A number of JSON, with every digit; also `5.5e+19`.
+fn decimal(text: &str) -> Option<Exact> {
+    let (mantissa, power) = match text.split_once(['e', 'E']) {
+        Some((mantissa, power)) => (mantissa, power.parse::<i32>().ok()?),
+        None => return text.parse().ok(),
+    };
+    let number: Exact = mantissa.parse().ok()?;
+    let scale = 10_i128.checked_pow(power.unsigned_abs())?;
+    Some(if power < 0 { number.times(&Exact::ratio(1, scale)) } else { number.mul_int(scale) })
+}
+
+/// Reads a page: one record for each reading that is kept.
+pub fn parse(source: &SourceName, page: &RawPage) -> Answer<Vec<ParsedRecord>> {
+    let body = Body::read(&page.body).map_err(|detail| OrchestratorError::Malformed {
+        source_name: source.0.clone(),
+        request: page.request.clone(),
+        detail,
+    })?;
+    let read = |(index, kept): (usize, &Kept<'_>)| {
+        let row = kept.resource.map_or(Value::Null, json::read);
+        let owner =
+            json::text(&row, "project_id").map(|id| OwnerRef { source: source.clone(), id });
+        let outcome = record(kept, &row, owner.clone()).map_err(|reason| RejectedRecord {
+            owner,
+            meter: kept.metric.meter.to_owned(),
+            span: instant(kept),
+            reason,
+        });
+        plain_record(ParsedRecord { index, additive: false, disguise: None, outcome })
+    };
+    Ok(body.kept().iter().enumerate().map(read).collect())
+}
+
+fn instant(kept: &Kept<'_>) -> Option<Span> {
+    let at = date::seconds(kept.measure.0)?;
+    Some(Span::new(at, at))
+}
+
+fn record(kept: &Kept<'_>, row: &Value, owner: Option<OwnerRef>) -> Result<UsageRecord, String> {
+    let Metric { name, meter, divisor, .. } = kept.metric;
+    let (at, _, value) = kept.measure;
+    let owner = owner.ok_or_else(|| format!("resource {}: project_id is missing", kept.id))?;
+    let span = instant(kept).ok_or_else(|| format!("{name}: {at:?} is no instant"))?;
+    let value = value.get();
+    let reading =
+        decimal(value).ok_or_else(|| format!("{name} at {at}: {value:?} is no number"))?;
+    if reading.is_negative() {
+        return Err(format!("{name} at {at}: {value} is less than nothing"));
+    }
+    let machine = json::text(row, "instance_id");
+    let resource = json::text(row, "original_resource_id").unwrap_or_else(|| kept.id.to_owned());
+    let mut attributes = Attributes::new();
+    let shown = json::text(row, "name").or_else(|| json::text(row, "display_name"));
+    attributes.extend(shown.map(|name| (attribute::NAME.to_owned(), name)));
+    attributes.extend(machine.map(|id| (attribute::MACHINE.to_owned(), id)));
+    let flavor = json::text(row, "flavor_id");
+    attributes.extend(flavor.map(|id| (attribute::OFFERING.to_owned(), id)));
+    let hash = hex::encode(Sha256::digest(format!("{}|{name}", kept.id)));
+    Ok(UsageRecord {
+        owner,
+        meter: (*meter).to_owned(),
+        resource,
+        kind: RecordKind::Cumulative,
+        span,
+        quantity: reading.times(&Exact::ratio(1, *divisor)).reduced(),
+        attributes,
+        identity: hash.chars().take(IDENTITY_DIGITS).collect(),
+    })
+}
+
+/// The resource and the measure behind a record, as they came.
+pub fn raw_row(page: &RawPage, index: usize) -> Option<String> {
+    let body = Body::read(&page.body).ok()?;
+    let kept = body.kept().into_iter().nth(index)?;
+    let resource = kept.resource.map_or("null", RawValue::get);
+    let (at, seconds, value) = kept.measure;
+    Some(format!(
+        "{{\"metric\":\"{}\",\"measure\":[\"{at}\",{seconds},{value}],\"resource\":{resource}}}",
+        kept.metric.name
+    ))
+}

@@ -1,0 +1,171 @@
+//! Goal: each byte that the telemetry service counted is billed once, whatever becomes of it in the
+//! meantime. Method: counters pushed into the real service, for a month that is over, with a reset
+//! in it; the service stands still, is read again, and gets more later.
+
+use billow::collect::job::CollectRequest;
+use billow::config::{Counter, TelemetryConfig};
+use billow::money::Exact;
+use billow::period::Span;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use serde_json::{Value, json};
+
+use super::cloud::{Lab, Session, text};
+use super::life::Tenants;
+use super::shop::LabShop;
+use crate::support::db::{postgres, sqlite};
+
+const MEGABYTE: i64 = 1_000_000;
+
+/// A month that is over for so long that nothing of it is still to come.
+fn month() -> (Date, Date) {
+    let first = Timestamp::now().to_zoned(TimeZone::UTC).date().first_of_month();
+    let from = first.checked_sub(2.months()).expect("a month");
+    (from, from.checked_add(1.month()).expect("a month"))
+}
+
+/// Seconds of a day's midnight.
+fn midnight(day: Date) -> i64 {
+    day.to_zoned(TimeZone::UTC).expect("a day").timestamp().as_second()
+}
+
+/// An interface of a machine of a project, with counters.
+struct Interface<'a> {
+    admin: &'a Session,
+    id: String,
+}
+
+impl<'a> Interface<'a> {
+    async fn make(admin: &'a Session, project: &str, name: &str, began: i64) -> Self {
+        let machine = uuid();
+        let id = format!("instance-00000001-{machine}-tap{name}");
+        let began = Timestamp::from_second(began).expect("an instant").to_string();
+        let body = json!({
+            "id": id, "project_id": project, "instance_id": machine, "name": format!("tap{name}"),
+            "started_at": began,
+        });
+        let made = admin.post("metric /v1/resource/instance_network_interface", body).await;
+        assert_eq!(text(&made, "/original_resource_id"), id);
+        Self { admin, id }
+    }
+
+    /// Pushes readings, and waits until they are worked through.
+    async fn push(&self, metric: &str, policy: &str, readings: &[(i64, i64)]) {
+        let place = format!("metric /v1/resource/instance_network_interface/{}/metric", self.id);
+        let policy = json!({ metric: { "archive_policy_name": policy } });
+        self.admin.post(&place, policy).await;
+        let place = format!("{place}/{metric}/measures");
+        let measure =
+            |(at, value): &(i64, i64)| json!({ "timestamp": *at, "value": value * MEGABYTE });
+        let measures: Vec<Value> = readings.iter().map(measure).collect();
+        self.admin.post(&place, Value::Array(measures)).await;
+        let wanted = |status: u16, body: &Value| {
+            status == 200 && body.as_array().is_some_and(|rows| rows.len() >= readings.len())
+        };
+        self.admin.until(&format!("{place}?refresh=true"), wanted).await;
+    }
+
+    async fn remove(self) {
+        let place = format!("metric /v1/resource/instance_network_interface/{}", self.id);
+        self.admin.delete(&place).await;
+    }
+}
+
+fn uuid() -> String {
+    let bytes = Timestamp::now().as_nanosecond().to_be_bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let part = |range| &hex[range];
+    let parts = [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)];
+    parts.join("-")
+}
+
+fn telemetry() -> TelemetryConfig {
+    let meters = vec![Counter::NetworkSent, Counter::NetworkReceived];
+    TelemetryConfig { meters, ..TelemetryConfig::default() }
+}
+
+#[tokio::test]
+async fn bytes_are_billed_once_though_the_service_stood_still() {
+    let lab = Lab::open();
+    let _alone = lab.alone().await;
+    let admin = lab.admin().await;
+    let tenants = Tenants::settle(&lab).await;
+    let (from, until) = month();
+    let end = midnight(until);
+    let hour = |hours: i64| end + hours * 3_600;
+    let one = tenants.one.project.as_str();
+    let port = Interface::make(&admin, one, "abc", hour(-5)).await;
+    let sent =
+        [(hour(-4), 1_000), (hour(-4) + 300, 4_000), (hour(-3), 500), (hour(-2) + 600, 2_500)];
+    let sent = [sent.to_vec(), vec![(hour(0) + 600, 2_500)]].concat();
+    port.push("network.outgoing.bytes", "low", &sent).await;
+    let shop = LabShop::reading(sqlite().await, &lab, &tenants, telemetry()).await;
+    let span = CollectRequest { from: Some(hour(-5)), until: Some(hour(3)) };
+
+    lab.control("pause", "gnocchi").await;
+    let failed = shop.collect(span).await.expect_err("nobody answers");
+    assert!(format!("{failed:#}").contains("got no answer within 2 s"), "{failed:#}");
+    let (reached, told) = shop.collected().await;
+    assert_eq!(reached, 0, "what was not read is not collected");
+    assert!(told.expect("doctor tells it").contains("metric/aggregates"));
+    lab.control("resume", "gnocchi").await;
+
+    let report = shop.collect(span).await.expect("a round");
+    assert_eq!(report.collected_until, hour(3));
+    let first = shop.counters(one, Span::new(hour(-5), hour(3))).await;
+    assert_eq!(first.len(), 5, "{first:?}");
+    let again = shop.collect(span).await.expect("a round");
+    assert_eq!((again.records, again.findings), (0, 0), "read again it is the same: {again:?}");
+
+    // What was received is worked through only now, and kept in other buckets.
+    let received = [(hour(-4), 10_000), (hour(-1), 11_500), (hour(0) + 60, 11_500)];
+    port.push("network.incoming.bytes", "low", &received).await;
+    let other = Interface::make(&admin, one, "def", hour(-5)).await;
+    other.push("network.incoming.bytes", "medium", &[(hour(-4), 7), (hour(-1), 1_007)]).await;
+    let late = shop.collect(span).await.expect("a round");
+    assert!(late.records >= 5, "{late:?}");
+
+    let label = format!("{:04}-{:02}", from.year(), from.month());
+    let invoices = shop.invoices(&label).await;
+    let lines: Vec<(&str, String)> = invoices
+        .iter()
+        .flat_map(|invoice| &invoice.lines)
+        .map(|line| (line.price_code.as_deref().unwrap_or(""), line.net_minor.to_string()))
+        .collect();
+    // 3,000 + 500 + 2,000 MB sent; 1,500 + 1,000 MB received; a unit of money a GB.
+    let mut shown: Vec<_> = lines.clone();
+    shown.sort();
+    assert_eq!(shown, [("received", "250".to_owned()), ("sent", "550".to_owned())], "{lines:?}");
+    let words = shop.words(&invoices[0], "sent").await;
+    assert!(words.iter().all(|raw| raw.contains(&port.id) && raw.contains("network.outgoing")));
+    assert!(!words.is_empty());
+    port.remove().await;
+    other.remove().await;
+}
+
+#[tokio::test]
+async fn a_hole_in_the_measures_costs_no_byte() {
+    let lab = Lab::open();
+    let _alone = lab.alone().await;
+    let admin = lab.admin().await;
+    let tenants = Tenants::settle(&lab).await;
+    let (from, until) = month();
+    let end = midnight(until);
+    let hour = |hours: i64| end + hours * 3_600;
+    let one = tenants.one.project.as_str();
+    let port = Interface::make(&admin, one, "hole", hour(-30)).await;
+    // Nobody polled it for a day.
+    port.push("network.outgoing.bytes", "low", &[(hour(-28), 100), (hour(-2), 3_100)]).await;
+    let shop = LabShop::reading(postgres().await, &lab, &tenants, telemetry()).await;
+    let span = CollectRequest { from: Some(hour(-30)), until: Some(hour(1)) };
+    shop.collect(span).await.expect("a round");
+    let label = format!("{:04}-{:02}", from.year(), from.month());
+    let invoices = shop.invoices(&label).await;
+    let net: i64 = invoices.iter().map(|invoice| invoice.net_minor).sum();
+    assert_eq!(net, 300);
+    let kept = shop.counters(one, Span::new(hour(-30), hour(1))).await;
+    let read: Vec<Exact> = kept.into_iter().map(|one| one.quantity).collect();
+    let megabytes = |count: i128| Exact::int(count * i128::from(MEGABYTE));
+    assert_eq!(read, [megabytes(100), megabytes(3_100)]);
+    port.remove().await;
+}

@@ -1,0 +1,155 @@
+//! Goal: of a counter's measures every unit is read once, with its own words behind it. Method:
+//! what the real service answered, and measures drawn at random.
+
+use billow::collect::record::{RecordKind, UsageRecord, attribute};
+use billow::money::Exact;
+use billow::orchestrator::openstack::OpenStack;
+use billow::orchestrator::{Orchestrator, OrchestratorError, RawPage};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::support::{body, config};
+
+fn adapter() -> OpenStack {
+    OpenStack::new(&config("http://127.0.0.1:9/v3")).expect("an adapter")
+}
+
+fn page(body: &Value) -> RawPage {
+    let body = body.to_string().into_bytes();
+    RawPage { request: "POST metric/aggregates".to_owned(), page: 1, body }
+}
+
+fn parsed(body: &Value) -> Vec<Result<UsageRecord, String>> {
+    let rows = adapter().parse_usage(&page(body)).expect("a page");
+    let outcome = |row: billow::orchestrator::ParsedRecord| row.outcome.map_err(|bad| bad.reason);
+    rows.into_iter().map(outcome).collect()
+}
+
+/// Time of day and quantity.
+fn short(record: &UsageRecord) -> (String, String) {
+    let at = jiff::Timestamp::from_second(record.span.from).expect("an instant");
+    (at.strftime("%H:%M").to_string(), record.quantity.to_string())
+}
+
+#[test]
+fn a_recorded_counter_keeps_what_a_bill_rests_on() {
+    let body = body("gnocchi/aggregates-incoming-bytes");
+    let records: Vec<UsageRecord> =
+        parsed(&body).into_iter().map(|one| one.expect("a record")).collect();
+    let of = |tap: &str| -> Vec<&UsageRecord> {
+        records.iter().filter(|one| one.resource.ends_with(tap)).collect()
+    };
+    let web = of("tap7f21");
+    let shown: Vec<(String, String)> = web.iter().map(|one| short(one)).collect();
+    // Between the first reading and the reset nothing is needed, nor after it.
+    let expected = [("05:00", "1000"), ("05:10", "9000"), ("05:15", "500"), ("05:55", "2600")];
+    assert_eq!(shown, expected.map(|(at, value)| (at.to_owned(), value.to_owned())));
+    for one in &web {
+        assert_eq!(one.meter, "network_received");
+        assert_eq!(one.kind, RecordKind::Cumulative);
+        assert_eq!(one.owner.id, "00a31d2a946348578e74cf56ab5f3fbd");
+        assert_eq!(one.attributes[attribute::NAME], "tap7f21");
+        let machine = &one.attributes[attribute::MACHINE];
+        assert!(one.resource.contains(machine.as_str()), "{one:?}");
+    }
+    let large: Vec<(String, String)> = of("tap0a3b").iter().map(|one| short(one)).collect();
+    let expected = [("05:00", "9500000000000000000"), ("05:55", "12500000000000000000")];
+    assert_eq!(large, expected.map(|(at, value)| (at.to_owned(), value.to_owned())));
+
+    let (adapter, page) = (adapter(), page(&body));
+    for (index, record) in records.iter().enumerate() {
+        let words = adapter.raw_record(&page, index).expect("its words");
+        let words: Value = serde_json::from_str(&words).expect("JSON");
+        assert_eq!(words["metric"], "network.incoming.bytes");
+        let at: jiff::Timestamp =
+            words["measure"][0].as_str().expect("text").parse().expect("an instant");
+        assert_eq!(at.as_second(), record.span.from);
+        assert_eq!(words["resource"]["original_resource_id"], record.resource.as_str());
+    }
+    assert_eq!(adapter.raw_record(&page, records.len()), None);
+}
+
+/// A page with one counter.
+fn counter(metric: &str, measures: &Value, resource: &Value) -> Value {
+    let mut resource = resource.clone();
+    resource["id"] = json!("r-1");
+    json!({
+        "measures": { "r-1": { metric: { "mean": measures } } }, "references": [resource],
+    })
+}
+
+fn at(minute: usize) -> String {
+    format!("2026-11-24T{:02}:{:02}:00+00:00", minute / 60, minute % 60)
+}
+
+#[test]
+fn the_finest_buckets_count_and_units_are_those_of_the_meter() {
+    let measures =
+        json!([[at(0), 3600.0, 5.0], [at(0), 300.0, 7200000000000.0], [at(5), 300.0, 1.44e13],]);
+    let resource = json!({ "project_id": "p", "display_name": "web", "flavor_id": "3" });
+    let found = parsed(&counter("cpu", &measures, &resource));
+    let found: Vec<UsageRecord> = found.into_iter().map(|one| one.expect("a record")).collect();
+    // Two hours of CPUs, then four.
+    assert_eq!(found.iter().map(short).map(|one| one.1).collect::<Vec<_>>(), ["2", "4"]);
+    assert_eq!((found[0].meter.as_str(), found[0].resource.as_str()), ("cpu_time", "r-1"));
+    assert_eq!(found[0].attributes[attribute::OFFERING], "3");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_keeps_nothing_else_waiting() {
+    let good = json!({ "project_id": "p" });
+    let one = |value: Value| json!([[at(0), 300.0, 1.0], [at(5), 300.0, value]]);
+    let metric = "network.outgoing.bytes";
+    for (measures, resource, reason) in [
+        (
+            one(json!("NaN")),
+            &good,
+            "network.outgoing.bytes at 2026-11-24T00:05:00+00:00: \"\\\"NaN",
+        ),
+        (one(json!(-1.0)), &good, "-1.0 is less than nothing"),
+        (json!([["soon", 300.0, 1.0]]), &good, "\"soon\" is no instant"),
+        (json!([[at(0), 300.0, 1.0]]), &json!({}), "resource r-1: project_id is missing"),
+    ] {
+        let found = parsed(&counter(metric, &measures, resource));
+        let bad: Vec<&String> = found.iter().filter_map(|one| one.as_ref().err()).collect();
+        assert_eq!(bad.len(), 1, "{found:?}");
+        assert!(bad[0].contains(reason), "{} is not {reason}", bad[0]);
+        assert_eq!(found.len() - 1, measures.as_array().expect("rows").len() - 1);
+    }
+    for foreign in ["", "[]", "{}", "<html>", r#"{"measures":[]}"#, r#"{"servers":[]}"#] {
+        let page = RawPage { request: "x".to_owned(), page: 1, body: foreign.into() };
+        let refused = adapter().parse_usage(&page);
+        assert!(matches!(refused, Err(OrchestratorError::Malformed { .. })), "{foreign}");
+    }
+    let other = counter("memory.usage", &json!([[at(0), 300.0, 1.0]]), &good);
+    assert!(parsed(&other).is_empty(), "other metrics are none of these counters");
+}
+
+/// What arises between readings: a fall is a reset.
+fn total(readings: &[Exact]) -> Exact {
+    let steps = readings.windows(2).map(|pair| {
+        let step = pair[1].minus(&pair[0]);
+        if step.is_negative() { pair[1].clone() } else { step }
+    });
+    steps.fold(Exact::ZERO, |sum, step| sum.plus(&step))
+}
+
+proptest! {
+    #[test]
+    fn readings_that_are_kept_give_what_all_of_them_give(
+        values in prop::collection::vec(0_u32..50, 1..40),
+    ) {
+        let measures: Vec<Value> =
+            values.iter().enumerate().map(|(n, value)| json!([at(n), 60.0, value])).collect();
+        let found = parsed(&counter(
+            "network.outgoing.bytes",
+            &Value::Array(measures),
+            &json!({ "project_id": "p" }),
+        ));
+        let kept: Vec<Exact> =
+            found.into_iter().map(|one| one.expect("a record").quantity).collect();
+        let all: Vec<Exact> = values.iter().map(|value| Exact::int(i128::from(*value))).collect();
+        prop_assert_eq!(total(&kept), total(&all));
+        prop_assert!(kept.len() <= all.len());
+    }
+}
