@@ -56,6 +56,16 @@ impl OrchestratorError {
     }
 }
 
+/// What came by webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Nobody knows whose it is.
+    Unsigned,
+    /// The orchestrator only tries whether it arrives.
+    Trial,
+    Event,
+}
+
 /// Gives a header of a request by its name.
 pub type HeaderOf<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -407,9 +417,9 @@ pub trait Orchestrator: Send + Sync {
             detail: format!("this orchestrator sends no events ({} bytes)", body.len()),
         })
     }
-    /// Whether a message that came by webhook is the orchestrator's own, by its signature; `None`
-    /// where no webhook is set up. `header` gives a header by its name in small letters.
-    fn verify_delivery(&self, header: HeaderOf<'_>, body: &[u8]) -> Option<bool> {
+    /// What a message is that came by webhook, by its signature; `None` where no webhook is set
+    /// up. `header` gives a header by its name in small letters.
+    fn verify_delivery(&self, header: HeaderOf<'_>, body: &[u8]) -> Option<Delivery> {
         let _ = (header, body);
         None
     }

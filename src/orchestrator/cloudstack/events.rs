@@ -12,10 +12,13 @@ use sha2::{Digest, Sha256};
 
 use super::json;
 use crate::ids::SourceName;
-use crate::orchestrator::{Answer, EventRoute, OrchestratorError, ParsedEvent};
+use crate::orchestrator::{Answer, Delivery, EventRoute, HeaderOf, OrchestratorError, ParsedEvent};
 
 /// The header with Base64 of the HMAC-SHA256 of the body.
-pub const SIGNATURE_HEADER: &str = "x-cs-signature";
+const SIGNATURE_HEADER: &str = "x-cs-signature";
+const EVENT_HEADER: &str = "x-cs-event";
+/// What a trial says there; its body is whatever was asked for.
+const TRIAL: &str = "TEST.WEBHOOK";
 
 /// Beginnings of the names of events after which a list shows something else.
 const SHOWN: [&str; 8] = [
@@ -47,11 +50,13 @@ pub fn parse(source: &SourceName, body: &[u8]) -> Answer<ParsedEvent> {
     let text = json::mend(body).map_err(malformed)?;
     let row: Value =
         serde_json::from_str(&text).map_err(|error| malformed(format!("no JSON ({error})")))?;
-    if !row.is_object() {
-        return Err(malformed("no JSON object".to_owned()));
-    }
-    // A trial of a webhook, and other categories of the bus.
-    let name = json::text(&row, "event").unwrap_or_else(|| "other".to_owned());
+    // Changes of state and jobs, which a bus may be set up to send as well, have no such name.
+    let other = || ["old-state", "command"].iter().any(|field| row.get(field).is_some());
+    let name = match json::text(&row, "event") {
+        Some(name) => name,
+        None if other() => "other".to_owned(),
+        None => return Err(malformed("event is missing".to_owned())),
+    };
     // Actions tell how far they are; usage events tell only what is done.
     let done = json::text_in(&row, "status").is_none_or(|status| status == "Completed");
     let look = done && SHOWN.iter().any(|prefix| name.starts_with(prefix));
@@ -60,8 +65,18 @@ pub fn parse(source: &SourceName, body: &[u8]) -> Answer<ParsedEvent> {
     Ok(ParsedEvent { id, name, look, observations: Vec::new() })
 }
 
+/// What a delivery is, by its headers and the secret that both sides know.
+pub fn delivery(header: HeaderOf<'_>, body: &[u8], secret: &str) -> Delivery {
+    let signed = header(SIGNATURE_HEADER).is_some_and(|given| is_signed(body, &given, secret));
+    match header(EVENT_HEADER).as_deref() {
+        _ if !signed => Delivery::Unsigned,
+        Some(TRIAL) => Delivery::Trial,
+        _ => Delivery::Event,
+    }
+}
+
 /// Whether a signature is that of a body.
-pub fn is_signed(body: &[u8], signature: &str, secret: &str) -> bool {
+fn is_signed(body: &[u8], signature: &str, secret: &str) -> bool {
     let (Ok(given), Ok(mut mac)) =
         (STANDARD.decode(signature.trim()), Hmac::<Sha256>::new_from_slice(secret.as_bytes()))
     else {

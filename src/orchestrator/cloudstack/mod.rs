@@ -17,9 +17,9 @@ use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Answer, Capabilities, CatalogItem, Check, Credential, EventRoute, HeaderOf, InventoryItem,
-    ObservationAsk, Orchestrator, OwnerInfo, ParsedEvent, ParsedObservation, ParsedRecord,
-    RawObservations, RawPage, RawWindow, SignIn, Watermark,
+    Answer, Capabilities, CatalogItem, Check, Credential, Delivery, EventRoute, HeaderOf,
+    InventoryItem, ObservationAsk, Orchestrator, OwnerInfo, ParsedEvent, ParsedObservation,
+    ParsedRecord, RawObservations, RawPage, RawWindow, SignIn, Watermark,
 };
 use crate::config::SourceConfig;
 use crate::ids::SourceName;
@@ -91,10 +91,9 @@ impl Orchestrator for CloudStack {
         events::parse(&self.client.source, body)
     }
 
-    fn verify_delivery(&self, header: HeaderOf<'_>, body: &[u8]) -> Option<bool> {
+    fn verify_delivery(&self, header: HeaderOf<'_>, body: &[u8]) -> Option<Delivery> {
         let secret = self.webhook.as_ref()?.expose_secret();
-        let signature = header(events::SIGNATURE_HEADER);
-        Some(signature.is_some_and(|given| events::is_signed(body, &given, secret)))
+        Some(events::delivery(header, body, secret))
     }
 
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>> {

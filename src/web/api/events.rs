@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::collect::events::intake::take_events;
 use crate::ids::SourceName;
+use crate::orchestrator::Delivery;
 use crate::web::error::{ApiError, ErrorBody, of_anyhow};
 use crate::web::state::State;
 
@@ -40,15 +41,21 @@ pub async fn deliver(
     let source = SourceName(path.into_inner());
     let orchestrator = state.app.orchestrator(&source);
     let header = |name: &str| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
-    let signed = orchestrator.and_then(|one| Some((one, one.verify_delivery(&header, &body)?)));
-    let Some((orchestrator, signed)) = signed else {
-        state.limits.count_address(&request)?;
-        return Err(ApiError::not_found("webhook"));
+    let known = orchestrator.and_then(|one| Some((one, one.verify_delivery(&header, &body)?)));
+    let orchestrator = match known {
+        Some((orchestrator, Delivery::Event)) => orchestrator,
+        Some((_, Delivery::Trial)) => {
+            return Ok(web::Json(DeliveryShown { events: 0, look: false }));
+        }
+        Some((_, Delivery::Unsigned)) => {
+            state.limits.count_address(&request)?;
+            return Err(ApiError::unauthenticated("the signature does not fit the secret"));
+        }
+        None => {
+            state.limits.count_address(&request)?;
+            return Err(ApiError::not_found("webhook"));
+        }
     };
-    if !signed {
-        state.limits.count_address(&request)?;
-        return Err(ApiError::unauthenticated("the signature does not fit the source's secret"));
-    }
     let taken = take_events(&state.app, orchestrator.as_ref(), &[body.to_vec()]).await;
     let report = taken.map_err(|error| of_anyhow("take an event", error))?;
     Ok(web::Json(DeliveryShown { events: report.events, look: report.look }))
