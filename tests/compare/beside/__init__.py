@@ -1,0 +1,1 @@
+"""The same lives, billed by CloudKitty and by Billow beside each other."""
