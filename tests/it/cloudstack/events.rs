@@ -3,7 +3,7 @@
 //! socket, and the daemon's own stages with looks an hour apart.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ use crate::ops::stopped::billow;
 use crate::support::db::folder;
 
 const SECRET: &str = "webhook-dummy-secret-0001";
+/// The end of what the recorded server has closed, so that there is no usage to collect.
+const FROM: &str = "collect_from = \"2026-11-23\"\n";
 const WEB: &str = "d112ac74-b9a7-4f64-b84d-5623123d9027";
 
 /// A delivery as it arrived.
@@ -103,11 +105,11 @@ fn what_is_done_asks_for_a_look_and_what_begins_does_not() {
 }
 
 /// A daemon beside a cloud whose machine `web1` is in a state.
-struct Daemon {
+pub struct Daemon {
     app: App,
     address: String,
     file: PathBuf,
-    state: Arc<Mutex<&'static str>>,
+    pub state: Arc<Mutex<&'static str>>,
     stop: CancellationToken,
     stages: tokio::task::JoinHandle<()>,
     _cloud: Server,
@@ -115,6 +117,15 @@ struct Daemon {
 
 impl Daemon {
     async fn start() -> Self {
+        let folder = folder("webhook");
+        let secret = folder.join("webhook");
+        std::fs::write(&secret, SECRET).expect("write");
+        let heard = format!("[source.webhook]\nsecret_file = \"{}\"\n", secret.display());
+        Self::hearing(&folder, &heard).await
+    }
+
+    /// Looks an hour apart, and what the source `cs1` is heard by in between.
+    pub async fn hearing(folder: &Path, heard: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let state = Arc::new(Mutex::new("Running"));
         let shown = state.clone();
@@ -131,20 +142,17 @@ impl Daemon {
             _ => lists::answer(request),
         })
         .await;
-        let folder = folder("webhook");
         let text = |path: &str| folder.join(path).display().to_string();
         std::fs::write(text("secret"), "of the key").expect("write");
-        std::fs::write(text("webhook"), SECRET).expect("write");
         let config = format!(
             "[database]\naddress = \"sqlite:{}\"\n[billing]\nobserve_every_seconds = 3600\n\
              [[source]]\nname = \"cs1\"\nkind = \"cloudstack\"\nendpoint = \"{}\"\n\
-             api_key = \"{KEY}\"\nsecret_file = \"{}\"\n[source.webhook]\nsecret_file = \"{}\"\n\
+             api_key = \"{KEY}\"\nsecret_file = \"{}\"\n{FROM}{heard}\
              [[source]]\nname = \"cs2\"\nkind = \"cloudstack\"\nendpoint = \"{}\"\n\
-             api_key = \"{KEY}\"\nsecret_file = \"{}\"\n",
+             api_key = \"{KEY}\"\nsecret_file = \"{}\"\n{FROM}",
             text("billow.db"),
             cloud.endpoint(),
             text("secret"),
-            text("webhook"),
             cloud.endpoint(),
             text("secret"),
         );
@@ -175,7 +183,7 @@ impl Daemon {
     }
 
     /// Waits until Billow knows a state of `web1`.
-    async fn knows(&self, wanted: ResourceState) {
+    pub async fn knows(&self, wanted: ResourceState) {
         let begun = Instant::now();
         let source = SourceName("cs1".to_owned());
         let key = (billow::collect::observation::ResourceKind::Machine, WEB.to_owned());
@@ -198,7 +206,7 @@ impl Daemon {
         String::from_utf8_lossy(&told.stdout).into_owned()
     }
 
-    async fn end(self) {
+    pub async fn end(self) {
         self.stop.cancel();
         self.stages.await.expect("the stages end");
     }

@@ -2,7 +2,7 @@
 //! trait against the simulated cloud.
 
 mod billed;
-mod events;
+pub(crate) mod events;
 pub(crate) mod faults;
 mod fuzz;
 mod interrupted;

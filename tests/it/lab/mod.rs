@@ -10,3 +10,4 @@ mod lived;
 mod logins;
 mod shop;
 mod telemetry;
+mod wished;

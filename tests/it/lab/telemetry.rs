@@ -6,7 +6,6 @@ use billow::collect::job::CollectRequest;
 use billow::config::{Counter, TelemetryConfig};
 use billow::money::Exact;
 use billow::period::Span;
-use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -17,16 +16,14 @@ use crate::support::db::{postgres, sqlite};
 
 const MEGABYTE: i64 = 1_000_000;
 
-/// A month that is over for so long that nothing of it is still to come.
-fn month() -> (Date, Date) {
+/// The label of a month that is over for so long that nothing of it is still to come, and hours
+/// counted from its end.
+fn month() -> (String, impl Fn(i64) -> i64) {
     let first = Timestamp::now().to_zoned(TimeZone::UTC).date().first_of_month();
     let from = first.checked_sub(2.months()).expect("a month");
-    (from, from.checked_add(1.month()).expect("a month"))
-}
-
-/// Seconds of a day's midnight.
-fn midnight(day: Date) -> i64 {
-    day.to_zoned(TimeZone::UTC).expect("a day").timestamp().as_second()
+    let until = from.checked_add(1.month()).expect("a month");
+    let end = until.to_zoned(TimeZone::UTC).expect("a day").timestamp().as_second();
+    (format!("{:04}-{:02}", from.year(), from.month()), move |hours| end + hours * 3_600)
 }
 
 /// An interface of a machine of a project, with counters.
@@ -90,9 +87,7 @@ async fn bytes_are_billed_once_though_the_service_stood_still() {
     let _alone = lab.alone().await;
     let admin = lab.admin().await;
     let tenants = Tenants::settle(&lab).await;
-    let (from, until) = month();
-    let end = midnight(until);
-    let hour = |hours: i64| end + hours * 3_600;
+    let (label, hour) = month();
     let one = tenants.one.project.as_str();
     let port = Interface::make(&admin, one, "abc", hour(-5)).await;
     let sent =
@@ -103,12 +98,13 @@ async fn bytes_are_billed_once_though_the_service_stood_still() {
     let span = CollectRequest { from: Some(hour(-5)), until: Some(hour(3)) };
 
     lab.control("pause", "gnocchi").await;
-    let failed = shop.collect(span).await.expect_err("nobody answers");
+    let failed = shop.collect(span).await;
+    lab.control("resume", "gnocchi").await;
+    let failed = failed.expect_err("nobody answers");
     assert!(format!("{failed:#}").contains("got no answer within 2 s"), "{failed:#}");
     let (reached, told) = shop.collected().await;
     assert_eq!(reached, 0, "what was not read is not collected");
     assert!(told.expect("doctor tells it").contains("metric/aggregates"));
-    lab.control("resume", "gnocchi").await;
 
     let report = shop.collect(span).await.expect("a round");
     assert_eq!(report.collected_until, hour(3));
@@ -125,7 +121,6 @@ async fn bytes_are_billed_once_though_the_service_stood_still() {
     let late = shop.collect(span).await.expect("a round");
     assert!(late.records >= 5, "{late:?}");
 
-    let label = format!("{:04}-{:02}", from.year(), from.month());
     let invoices = shop.invoices(&label).await;
     let lines: Vec<(&str, String)> = invoices
         .iter()
@@ -149,9 +144,7 @@ async fn a_hole_in_the_measures_costs_no_byte() {
     let _alone = lab.alone().await;
     let admin = lab.admin().await;
     let tenants = Tenants::settle(&lab).await;
-    let (from, until) = month();
-    let end = midnight(until);
-    let hour = |hours: i64| end + hours * 3_600;
+    let (label, hour) = month();
     let one = tenants.one.project.as_str();
     let port = Interface::make(&admin, one, "hole", hour(-30)).await;
     // Nobody polled it for a day.
@@ -159,7 +152,6 @@ async fn a_hole_in_the_measures_costs_no_byte() {
     let shop = LabShop::reading(postgres().await, &lab, &tenants, telemetry()).await;
     let span = CollectRequest { from: Some(hour(-30)), until: Some(hour(1)) };
     shop.collect(span).await.expect("a round");
-    let label = format!("{:04}-{:02}", from.year(), from.month());
     let invoices = shop.invoices(&label).await;
     let net: i64 = invoices.iter().map(|invoice| invoice.net_minor).sum();
     assert_eq!(net, 300);
