@@ -46,12 +46,18 @@ impl<'a> Interface<'a> {
         Self { admin, id }
     }
 
-    /// Pushes readings, and waits until they are worked through.
+    /// Pushes the first readings of a counter, and waits until they are worked through.
     async fn push(&self, metric: &str, policy: &str, readings: &[(i64, i64)]) {
         let place = format!("metric /v1/resource/instance_network_interface/{}/metric", self.id);
         let policy = json!({ metric: { "archive_policy_name": policy } });
         self.admin.post(&place, policy).await;
-        let place = format!("{place}/{metric}/measures");
+        self.push_more(metric, readings).await;
+    }
+
+    /// The same for a counter that has some.
+    async fn push_more(&self, metric: &str, readings: &[(i64, i64)]) {
+        let resource = format!("metric /v1/resource/instance_network_interface/{}", self.id);
+        let place = format!("{resource}/metric/{metric}/measures");
         let measure =
             |(at, value): &(i64, i64)| json!({ "timestamp": *at, "value": value * MEGABYTE });
         let measures: Vec<Value> = readings.iter().map(measure).collect();
@@ -159,5 +165,54 @@ async fn a_hole_in_the_measures_costs_no_byte() {
     let read: Vec<Exact> = kept.into_iter().map(|one| one.quantity).collect();
     let megabytes = |count: i128| Exact::int(count * i128::from(MEGABYTE));
     assert_eq!(read, [megabytes(100), megabytes(3_100)]);
+    port.remove().await;
+}
+
+/// A policy as Ceilometer's `ceilometer-high`, which stays in the lab.
+async fn policy_of_seconds(admin: &Session) -> String {
+    let name = "billow-high";
+    let kept = |seconds: i64, points: i64| json!({ "granularity": seconds, "points": points });
+    let body = json!({
+        "name": name, "back_window": 0, "aggregation_methods": ["mean"],
+        "definition": [kept(1, 3_600), kept(60, 1_440), kept(3_600, 8_760)],
+    });
+    let (status, answer) = admin.ask("POST", "metric /v1/archive_policy", Some(body)).await;
+    assert!(status == 201 || status == 409, "{status} {answer}");
+    name.to_owned()
+}
+
+#[tokio::test]
+async fn an_hour_of_which_only_a_mean_is_left_bills_nothing_anew() {
+    let lab = Lab::open();
+    let _alone = lab.alone().await;
+    let admin = lab.admin().await;
+    let tenants = Tenants::settle(&lab).await;
+    let (label, hour) = month();
+    let one = tenants.one.project.as_str();
+    let port = Interface::make(&admin, one, "mean", hour(-40)).await;
+    // Polled every ten minutes, never at the hour; a second's measures are kept for an hour, a
+    // minute's for a day, an hour's for a year.
+    let polled = |from: i64, first: i64, count: i64| -> Vec<(i64, i64)> {
+        (0..count).map(|n| (from + 120 + n * 600, first + n * 10)).collect()
+    };
+    let sent = "network.outgoing.bytes";
+    let policy = policy_of_seconds(&admin).await;
+    port.push(sent, &policy, &polled(hour(-30), 100_000, 12)).await;
+    let shop = LabShop::reading(sqlite().await, &lab, &tenants, telemetry()).await;
+    let span = CollectRequest { from: Some(hour(-30)), until: Some(hour(-28)) };
+    shop.collect(span).await.expect("a round");
+    let fine = shop.counters(one, Span::new(hour(-30), hour(-28))).await;
+    assert!(fine.len() >= 3, "{fine:?}");
+
+    // A day later the minutes are gone.
+    port.push_more(sent, &polled(hour(-3), 100_500, 2)).await;
+    let again = shop.collect(span).await.expect("a round");
+    assert_eq!((again.records, again.findings), (0, 0), "{again:?}");
+    let rest = CollectRequest { from: Some(hour(-28)), until: Some(hour(1)) };
+    shop.collect(rest).await.expect("a round");
+    let invoices = shop.invoices(&label).await;
+    let lines: Vec<String> = invoices.iter().map(|invoice| invoice.net_minor.to_string()).collect();
+    // 510 MB, from 100,000 to 100,510.
+    assert_eq!(lines, ["51"]);
     port.remove().await;
 }

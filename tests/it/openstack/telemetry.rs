@@ -93,6 +93,12 @@ fn the_finest_buckets_count_and_units_are_those_of_the_meter() {
     assert_eq!(found.iter().map(short).map(|one| one.1).collect::<Vec<_>>(), ["2", "4"]);
     assert_eq!((found[0].meter.as_str(), found[0].resource.as_str()), ("cpu_time", "r-1"));
     assert_eq!(found[0].attributes[attribute::OFFERING], "3");
+    assert!(found.iter().all(|one| one.attributes[attribute::BUCKET_SECONDS] == "300"));
+    // The mean of a day would tell at midnight what comes until the next.
+    for (seconds, count) in [(0.5, 1), (3600.0, 1), (3600.5, 0), (86400.0, 0)] {
+        let found = parsed(&counter("cpu", &json!([[at(0), seconds, 5.0]]), &resource));
+        assert_eq!(found.len(), count, "buckets of {seconds} s");
+    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Measures of a counter become readings. PURE.
 //!
 //! A counter is kept as the mean of each bucket of time, which is the reading itself where the
-//! collector polls once a bucket. Of several granularities the finest counts. Between two resets
-//! a counter only grows: of an hour its first and last readings are kept, and those on both sides
-//! of each reset, which give the same increments as all of them.
+//! collector polls once a bucket. Of several granularities the finest counts, and none that is
+//! longer than an hour, which would tell what comes after the window. Between two resets a counter
+//! only grows: of an hour its first and last readings are kept, and those on both sides of each
+//! reset, which give the same increments as all of them.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{METRICS, Metric};
+use super::{HOUR_SECONDS, METRICS, Metric};
 use crate::collect::record::{Attributes, RecordKind, UsageRecord, attribute};
 use crate::ids::{OwnerRef, SourceName};
 use crate::money::Exact;
@@ -98,11 +99,19 @@ struct Kept<'a> {
     measure: Measure<'a>,
 }
 
-/// The measures of the shortest buckets.
+/// The measures of the shortest buckets, none where those are longer than an hour.
 fn finest<'a>(measures: &[Measure<'a>]) -> Vec<Measure<'a>> {
     let seconds = |one: &Measure<'_>| decimal(one.1.get());
     let shortest = measures.iter().filter_map(seconds).min();
+    if shortest.as_ref().is_some_and(|seconds| *seconds > Exact::int(HOUR_SECONDS.into())) {
+        return Vec::new();
+    }
     measures.iter().filter(|one| seconds(one) == shortest).copied().collect()
+}
+
+/// The length of a measure's bucket in whole seconds.
+fn bucket_seconds(measure: Measure<'_>) -> Option<String> {
+    decimal(measure.1.get())?.ceil().map(|seconds| seconds.to_string())
 }
 
 /// The first, the last, and both sides of each fall; what is no number counts as a turn, so that
@@ -175,6 +184,8 @@ fn record(kept: &Kept<'_>, row: &Value, owner: Option<OwnerRef>) -> Result<Usage
     attributes.extend(machine.map(|id| (attribute::MACHINE.to_owned(), id)));
     let flavor = json::text(row, "flavor_id");
     attributes.extend(flavor.map(|id| (attribute::OFFERING.to_owned(), id)));
+    let bucket = bucket_seconds(kept.measure);
+    attributes.extend(bucket.map(|length| (attribute::BUCKET_SECONDS.to_owned(), length)));
     let hash = hex::encode(Sha256::digest(format!("{}|{name}", kept.id)));
     Ok(UsageRecord {
         owner,
