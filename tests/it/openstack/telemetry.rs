@@ -2,13 +2,15 @@
 //! what the real service answered, and measures drawn at random.
 
 use billow::collect::record::{RecordKind, UsageRecord, attribute};
+use billow::config::TelemetryConfig;
 use billow::money::Exact;
 use billow::orchestrator::openstack::OpenStack;
 use billow::orchestrator::{Orchestrator, OrchestratorError, RawPage};
+use billow::period::Span;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::support::{body, config};
+use super::support::{Cloud, body, config, ok, status};
 
 fn adapter() -> OpenStack {
     OpenStack::new(&config("http://127.0.0.1:9/v3")).expect("an adapter")
@@ -99,6 +101,36 @@ fn the_finest_buckets_count_and_units_are_those_of_the_meter() {
         let found = parsed(&counter("cpu", &json!([[at(0), seconds, 5.0]]), &resource));
         assert_eq!(found.len(), count, "buckets of {seconds} s");
     }
+}
+
+/// The configured counters, read by a service that refuses to read them together and gives two
+/// resources a page.
+#[tokio::test]
+async fn a_service_that_gives_short_pages_is_read_to_the_end() {
+    let cloud = Cloud::start().await;
+    cloud.set("POST /metric/v1/aggregates", |_| status(400, "{}"));
+    cloud.set("POST /metric/v1/search/resource/instance_network_interface", |request| {
+        let after = request.get("marker").and_then(|id| id[2..].parse::<u32>().ok());
+        let first = after.map_or(1, |last| last + 1);
+        let resource = |n: u32| {
+            let metrics = json!({ "network.outgoing.bytes": format!("m-{n}") });
+            json!({ "id": format!("r-{n}"), "project_id": "p", "metrics": metrics })
+        };
+        ok(Value::from((first..first + 2).filter(|n| *n <= 5).map(resource).collect::<Vec<_>>())
+            .to_string())
+    });
+    for n in 1..=5 {
+        let measures = json!([[at(0), 300.0, n]]);
+        cloud.set_body(&format!("GET /metric/v1/metric/m-{n}/measures"), measures);
+    }
+    let mut config = cloud.config();
+    config.telemetry = Some(TelemetryConfig::default());
+    let adapter = OpenStack::new(&config).expect("an adapter");
+    let hour = at(0).parse::<jiff::Timestamp>().expect("an instant").as_second();
+    let raw = adapter.fetch_usage(Span::new(hour, hour + 3_600)).await.expect("a window");
+    let rows = raw.pages.iter().flat_map(|page| adapter.parse_usage(page).expect("a page"));
+    let found: Vec<String> = rows.map(|row| row.outcome.expect("a record").resource).collect();
+    assert_eq!(found, ["r-1", "r-2", "r-3", "r-4", "r-5"]);
 }
 
 #[test]

@@ -23,6 +23,7 @@ use crate::meter::kind;
 use crate::orchestrator::{Answer, Check, OrchestratorError, RawPage, RawWindow, Watermark};
 use crate::period::Span;
 
+/// A window, and the longest bucket that is read.
 const HOUR_SECONDS: i64 = 3_600;
 /// How long after its end an hour may still change: the collector's policies refuse measures that
 /// are older, but for what waits to be worked through.
@@ -140,6 +141,10 @@ async fn fetch_one_by_one(client: &Client, metric: &Metric, window: Span) -> Ans
         let malformed = |detail: String| client.malformed(&call.text(), detail);
         let rows: Vec<Box<RawValue>> =
             serde_json::from_slice(&reply.body).map_err(|error| malformed(error.to_string()))?;
+        // The service may give fewer than asked for: only a page of none is the last.
+        if rows.is_empty() {
+            return Ok(pages);
+        }
         let counters: Vec<(String, String)> =
             rows.iter().filter_map(|row| counter_of(&answers::read(row), metric)).collect();
         let reads = counters.iter().map(|(_, id)| measures_of(client, id, window));
@@ -151,10 +156,11 @@ async fn fetch_one_by_one(client: &Client, metric: &Metric, window: Span) -> Ans
         let body = measures::together(metric.name, read, &rows).map_err(malformed)?;
         let request = format!("{}, and the mean of {} of each", call.text(), metric.name);
         pages.push(RawPage { request, page: 0, body });
-        marker = rows.last().and_then(|row| answers::text(&answers::read(row), "id"));
-        if rows.len() < RESOURCES_MAX || marker.is_none() {
-            return Ok(pages);
+        let last = rows.last().and_then(|row| answers::text(&answers::read(row), "id"));
+        if last.is_none() || last == marker {
+            return Err(malformed("a page goes on after no new id".to_owned()));
         }
+        marker = last;
     }
 }
 
