@@ -1,4 +1,5 @@
-//! From an event to the month's figures: `BILLOW_BENCH_BROKER=amqp://… cargo bench --bench latency`.
+//! From an event to the month's figures:
+//! `BILLOW_BENCH_BROKER=amqp://… cargo bench --bench latency`.
 //!
 //! 2,000 notifications a minute for five minutes, each of a machine that was made, spread over 20
 //! projects, are published on a real broker; the daemon's own listener takes them into SQLite, and

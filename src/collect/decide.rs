@@ -2,14 +2,15 @@
 //!
 //! A window may be read again at any time, and the orchestrator may repeat, cut or change it.
 //! Rules, in order: rows that cannot be understood; records without id that were received with
-//! one before; copies; parts; corrections on re-reading; fragments inside a known window; hours
-//! beyond the window; negative quantities; the sum of a resource's hours; the inventory. What was
-//! received first stays; nothing is added twice; every doubt is a finding, and what the
-//! orchestrator repeated is told by findings that hold nobody.
+//! one before; readings across buckets; copies; parts; corrections on re-reading; fragments inside
+//! a known window; hours beyond the window; negative quantities; the sum of a resource's hours; the
+//! inventory. What was received first stays; nothing is added twice; every doubt is a finding, and
+//! what the orchestrator repeated is told by findings that hold nobody.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bucket::Buckets;
 use super::inventory::Inventory;
 use crate::collect::record::{Attributes, RecordKey, StoredRecord, UsageRecord, attribute};
 use crate::collect::store::{attribute_set_id, key_json};
@@ -182,8 +183,13 @@ impl<'a> Work<'a> {
     ) -> BTreeMap<Key<'a>, Copies<'a>> {
         let mut grouped: BTreeMap<Key<'a>, Copies<'a>> = BTreeMap::new();
         let mut disguises = Disguises::new(self.known, rows, repeated);
+        let buckets = Buckets::new(self.known);
         for row in rows {
             let Ok(record) = &row.parsed.outcome else { continue };
+            if buckets.cross(record) {
+                self.decided.duplicates += 1;
+                continue;
+            }
             let identity = match (&row.parsed.disguise, row.parsed.additive) {
                 (Some(disguise), _) if record.resource.is_empty() => {
                     match disguises.take(record, disguise) {

@@ -3,6 +3,7 @@
 //! Invariants: records and evidence are only ever added; a window, its findings and the moved
 //! watermark are one transaction; reading anything again adds nothing that was there.
 
+mod bucket;
 pub mod decide;
 pub mod events;
 mod fragment;

@@ -70,6 +70,8 @@ pub mod attribute {
     pub const UNIT: &str = "unit";
     /// The sending system of imported usage; no other usage has it.
     pub const EVENT_SOURCE: &str = "event_source";
+    /// Seconds of the bucket that a counter's reading is the mean of; it begins at the reading.
+    pub const BUCKET_SECONDS: &str = "bucket_seconds";
     /// Prefix of a resource tag: `tag:cost-centre`.
     pub const TAG_PREFIX: &str = "tag:";
 }

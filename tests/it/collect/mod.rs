@@ -1,5 +1,6 @@
 //! Tests of collecting and findings.
 
+mod buckets;
 mod import;
 mod import_fuzz;
 mod recorded;

@@ -78,6 +78,18 @@ meter = "network_received"
 unit = "gb"
 amount = "1"
 [[price]]
+code = "cpu"
+meter = "cpu_time"
+unit = "hour"
+amount = "1"
+when = { offering = "m1.small" }
+[[price]]
+code = "cpu-medium"
+meter = "cpu_time"
+unit = "hour"
+amount = "100"
+when = { offering = "m1.medium" }
+[[price]]
 code = "address"
 meter = "ip_address"
 unit = "hour"

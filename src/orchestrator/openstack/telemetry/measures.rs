@@ -1,18 +1,19 @@
 //! Measures of a counter become readings. PURE.
 //!
 //! A counter is kept as the mean of each bucket of time, which is the reading itself where the
-//! collector polls once a bucket. Of several granularities the finest counts. Between two resets
-//! a counter only grows: of an hour its first and last readings are kept, and those on both sides
-//! of each reset, which give the same increments as all of them.
+//! collector polls once a bucket. Of several granularities the finest counts, and none that is
+//! longer than an hour, which would tell what comes after the window. Between two resets a counter
+//! only grows: of an hour its first and last readings are kept, and those on both sides of each
+//! reset, which give the same increments as all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{METRICS, Metric};
+use super::{HOUR_SECONDS, METRICS, Metric};
 use crate::collect::record::{Attributes, RecordKind, UsageRecord, attribute};
 use crate::ids::{OwnerRef, SourceName};
 use crate::money::Exact;
@@ -41,10 +42,17 @@ impl<'a> Body<'a> {
         serde_json::from_slice(body).map_err(|error| format!("no measures: {error}"))
     }
 
-    /// Each resource's own words, by its id.
-    fn resources(&self) -> BTreeMap<String, &'a RawValue> {
-        let named = |raw: &&'a RawValue| Some((json::text(&json::read(raw), "id")?, *raw));
-        self.references.iter().filter_map(named).collect()
+    /// Each resource's own words by their time, by its id.
+    fn resources(&self) -> BTreeMap<String, Revisions<'a>> {
+        let mut all: BTreeMap<String, Revisions<'a>> = BTreeMap::new();
+        for raw in &self.references {
+            let row = json::read(raw);
+            let Some(id) = json::text(&row, "id") else { continue };
+            let began = json::text(&row, "revision_start");
+            let began = began.and_then(|text| date::micros(&text)).unwrap_or(i64::MIN);
+            all.entry(id).or_default().insert(began, *raw);
+        }
+        all
     }
 
     /// What is kept: the metric, the resource's words, and one measure each.
@@ -52,18 +60,60 @@ impl<'a> Body<'a> {
         let resources = self.resources();
         let mut all = Vec::new();
         for (id, metrics) in &self.measures {
-            let resource = resources.get(*id).copied();
+            let revisions = resources.get(*id);
             for (name, aggregations) in metrics {
                 let metric = METRICS.iter().find(|metric| metric.name == *name);
                 let (Some(metric), Some(measures)) = (metric, aggregations.get("mean")) else {
                     continue;
                 };
                 let kept = turning(finest(measures));
-                all.extend(kept.into_iter().map(|measure| Kept { metric, id, resource, measure }));
+                all.extend(kept.into_iter().map(|measure| {
+                    let resource = revisions.and_then(|revisions| at_the_time(revisions, measure));
+                    Kept { metric, id, resource, measure }
+                }));
             }
         }
         all
     }
+}
+
+/// A resource's words by the instant from which they held, in microseconds.
+type Revisions<'a> = BTreeMap<i64, &'a RawValue>;
+
+/// What a resource was when it was measured; the first that is known of it before that.
+fn at_the_time<'a>(revisions: &Revisions<'a>, measure: Measure<'_>) -> Option<&'a RawValue> {
+    let at = date::micros(measure.0).unwrap_or(i64::MAX);
+    let found = revisions.range(..=at).next_back().or_else(|| revisions.iter().next());
+    found.map(|(_, raw)| *raw)
+}
+
+/// The revisions of those resources that have any, and the others as they are.
+pub(super) fn revisions_of(
+    history: &[Box<RawValue>],
+    rows: Vec<Box<RawValue>>,
+) -> Vec<Box<RawValue>> {
+    let id_of = |row: &RawValue| json::text(&json::read(row), "id");
+    let wanted: BTreeSet<Option<String>> = rows.iter().map(|row| id_of(row)).collect();
+    let mut known: Vec<Box<RawValue>> =
+        history.iter().filter(|row| wanted.contains(&id_of(row))).cloned().collect();
+    let told: BTreeSet<Option<String>> = known.iter().map(|row| id_of(row)).collect();
+    known.extend(rows.into_iter().filter(|row| !told.contains(&id_of(row))));
+    known
+}
+
+/// An answer whose resources are told by their revisions, where these are known.
+pub(super) fn with_revisions(body: &[u8], history: &[Box<RawValue>]) -> Result<Vec<u8>, String> {
+    let read: Answered = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let references = revisions_of(history, read.references);
+    let body = Answered { measures: read.measures, references };
+    serde_json::to_vec(&body).map_err(|error| error.to_string())
+}
+
+/// An answer, whose measures stay in their own bytes.
+#[derive(Deserialize, Serialize)]
+struct Answered {
+    measures: Box<RawValue>,
+    references: Vec<Box<RawValue>>,
 }
 
 /// One body of the measures that came apart, in the words that they came in; what has none is left
@@ -98,11 +148,19 @@ struct Kept<'a> {
     measure: Measure<'a>,
 }
 
-/// The measures of the shortest buckets.
+/// The measures of the shortest buckets, none where those are longer than an hour.
 fn finest<'a>(measures: &[Measure<'a>]) -> Vec<Measure<'a>> {
     let seconds = |one: &Measure<'_>| decimal(one.1.get());
     let shortest = measures.iter().filter_map(seconds).min();
+    if shortest.as_ref().is_some_and(|seconds| *seconds > Exact::int(HOUR_SECONDS.into())) {
+        return Vec::new();
+    }
     measures.iter().filter(|one| seconds(one) == shortest).copied().collect()
+}
+
+/// The length of a measure's bucket in whole seconds.
+fn bucket_seconds(measure: Measure<'_>) -> Option<String> {
+    decimal(measure.1.get())?.ceil().map(|seconds| seconds.to_string())
 }
 
 /// The first, the last, and both sides of each fall; what is no number counts as a turn, so that
@@ -175,6 +233,10 @@ fn record(kept: &Kept<'_>, row: &Value, owner: Option<OwnerRef>) -> Result<Usage
     attributes.extend(machine.map(|id| (attribute::MACHINE.to_owned(), id)));
     let flavor = json::text(row, "flavor_id");
     attributes.extend(flavor.map(|id| (attribute::OFFERING.to_owned(), id)));
+    let flavor = json::text(row, "flavor_name");
+    attributes.extend(flavor.map(|name| (attribute::OFFERING_NAME.to_owned(), name)));
+    let bucket = bucket_seconds(kept.measure);
+    attributes.extend(bucket.map(|length| (attribute::BUCKET_SECONDS.to_owned(), length)));
     let hash = hex::encode(Sha256::digest(format!("{}|{name}", kept.id)));
     Ok(UsageRecord {
         owner,

@@ -5,6 +5,7 @@
 //! is missing, or one that comes late, costs no unit: the next reading holds it.
 
 mod measures;
+mod revisions;
 
 pub use measures::{parse, raw_row};
 
@@ -23,6 +24,7 @@ use crate::meter::kind;
 use crate::orchestrator::{Answer, Check, OrchestratorError, RawPage, RawWindow, Watermark};
 use crate::period::Span;
 
+/// A window, and the longest bucket that is read.
 const HOUR_SECONDS: i64 = 3_600;
 /// How long after its end an hour may still change: the collector's policies refuse measures that
 /// are older, but for what waits to be worked through.
@@ -54,6 +56,8 @@ const fn metric(
 
 const INTERFACE: &str = "instance_network_interface";
 const DISK: &str = "instance_disk";
+/// Whose flavor changes: read with its history.
+const MACHINE: &str = "instance";
 
 /// What the collector of telemetry keeps, under its names. Traffic is counted as the machine sees
 /// it.
@@ -67,7 +71,7 @@ pub(super) const METRICS: [Metric; 7] = [
     Metric {
         // Nanoseconds of all CPUs together.
         divisor: 3_600_000_000_000,
-        ..metric(Counter::CpuTime, kind::CPU_TIME, "instance", "cpu")
+        ..metric(Counter::CpuTime, kind::CPU_TIME, MACHINE, "cpu")
     },
 ];
 
@@ -113,6 +117,13 @@ async fn fetch_metric(client: &Client, metric: &Metric, window: Span) -> Answer<
     let call = search(call, body);
     let request = format!("{} {operations}", call.text());
     match client.call_if_there(&call).await {
+        Ok(Some(reply)) if metric.resource_type == MACHINE => {
+            let revisions = revisions::fetch(client, MACHINE, window).await?;
+            let body = measures::with_revisions(&reply.body, &revisions)
+                .map_err(|detail| client.malformed(&request, detail))?;
+            let request = format!("{request}, and the history of each");
+            Ok(vec![RawPage { request, page: 0, body }])
+        }
         Ok(Some(reply)) => Ok(vec![RawPage { request, page: 0, body: reply.body }]),
         // It knows no such type, metric or resource: there is nothing to read.
         Ok(None) => Ok(Vec::new()),
@@ -125,6 +136,10 @@ async fn fetch_metric(client: &Client, metric: &Metric, window: Span) -> Answer<
 /// The same by a call for each resource.
 async fn fetch_one_by_one(client: &Client, metric: &Metric, window: Span) -> Answer<Vec<RawPage>> {
     let mut pages = Vec::new();
+    let history = match metric.resource_type {
+        MACHINE => revisions::fetch(client, MACHINE, window).await?,
+        _ => Vec::new(),
+    };
     let mut marker: Option<String> = None;
     loop {
         let path = format!("search/resource/{}", metric.resource_type);
@@ -140,6 +155,11 @@ async fn fetch_one_by_one(client: &Client, metric: &Metric, window: Span) -> Ans
         let malformed = |detail: String| client.malformed(&call.text(), detail);
         let rows: Vec<Box<RawValue>> =
             serde_json::from_slice(&reply.body).map_err(|error| malformed(error.to_string()))?;
+        // The service may give fewer than asked for: only a page of none is the last.
+        if rows.is_empty() {
+            return Ok(pages);
+        }
+        let last = rows.last().and_then(|row| answers::text(&answers::read(row), "id"));
         let counters: Vec<(String, String)> =
             rows.iter().filter_map(|row| counter_of(&answers::read(row), metric)).collect();
         let reads = counters.iter().map(|(_, id)| measures_of(client, id, window));
@@ -148,13 +168,14 @@ async fn fetch_one_by_one(client: &Client, metric: &Metric, window: Span) -> Ans
             .try_collect()
             .await?;
         let read = counters.iter().map(|(resource, _)| resource.as_str()).zip(answers);
-        let body = measures::together(metric.name, read, &rows).map_err(malformed)?;
+        let known = measures::revisions_of(&history, rows);
+        let body = measures::together(metric.name, read, &known).map_err(malformed)?;
         let request = format!("{}, and the mean of {} of each", call.text(), metric.name);
         pages.push(RawPage { request, page: 0, body });
-        marker = rows.last().and_then(|row| answers::text(&answers::read(row), "id"));
-        if rows.len() < RESOURCES_MAX || marker.is_none() {
-            return Ok(pages);
+        if last.is_none() || last == marker {
+            return Err(malformed("a page goes on after no new id".to_owned()));
         }
+        marker = last;
     }
 }
 
