@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 pub use events::EventsConfig;
 pub use source::{Interface, PortPolicy, SourceConfig, SourceKind};
-pub use telemetry::{Counter, TelemetryConfig};
+pub use telemetry::{Counter, TelemetryConfig, TelemetryStore};
 pub use webhook::WebhookConfig;
 
 /// Everything the operator sets. Unknown keys are refused with their place in the file.
@@ -185,6 +185,10 @@ pub fn place(text: &str, offset: usize) -> (usize, usize) {
 fn from_environment(source: &str, key: &str, name: &str) -> anyhow::Result<String> {
     std::env::var(name)
         .map_err(|_| anyhow::anyhow!("source {source}: {key} names {name}, which is not set"))
+}
+
+fn is_web_address(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
 }
 
 fn first_line(path: &Path) -> anyhow::Result<String> {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{EventsConfig, TelemetryConfig, WebhookConfig, first_line, from_environment};
+use super::{
+    EventsConfig, TelemetryConfig, WebhookConfig, first_line, from_environment, is_web_address,
+};
 
 /// Which adapter a source needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -254,8 +256,4 @@ impl SourceConfig {
             ));
         }
     }
-}
-
-fn is_web_address(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
 }

@@ -10,7 +10,7 @@ use super::catalog::{external_networks, flavors, image_list, network_list};
 use super::client::{Call, Client};
 use super::list::{List, Paging};
 use super::service::Service;
-use super::{date, json, login, telemetry};
+use super::{date, json, login};
 use crate::orchestrator::{Answer, Check, OrchestratorError};
 
 /// Seconds by which the clocks may differ.
@@ -90,8 +90,8 @@ pub async fn check(cloud: &OpenStack) -> Vec<Check> {
     }
     checks.extend(histories(client).await);
     checks.extend(network_kind(client).await);
-    if let Some(config) = &cloud.telemetry {
-        checks.extend(telemetry::check(client, config).await);
+    if let Some(telemetry) = &cloud.telemetry {
+        checks.extend(telemetry.check(client).await);
     }
     checks
 }

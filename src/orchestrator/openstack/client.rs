@@ -492,13 +492,13 @@ fn cut(text: &str) -> String {
 }
 
 /// The service's own words about a refusal: `{"error": {"message"}}`, `{"NeutronError": …}`,
-/// `{"message"}` and the like.
+/// `{"message"}`, `{"error"}` and the like.
 fn words(body: &[u8]) -> String {
     let Ok(value) = json::value(body) else { return "no reason that could be read".to_owned() };
     let inner = value.as_object().into_iter().flat_map(|fields| fields.values());
     let candidates = std::iter::once(&value).chain(inner);
     let found = candidates.filter(|value| value.is_object()).find_map(|value| {
-        let fields = ["message", "faultstring", "title", "description"];
+        let fields = ["message", "faultstring", "title", "description", "error"];
         fields.iter().find_map(|field| json::text(value, field))
     });
     found.map_or_else(|| "no reason".to_owned(), |text| cut(&text))

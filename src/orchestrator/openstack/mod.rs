@@ -27,13 +27,14 @@ use super::{
     ObservationAsk, Orchestrator, OwnerInfo, ParsedEvent, ParsedObservation, ParsedRecord,
     RawObservations, RawPage, RawWindow, SignIn, Watermark,
 };
-use crate::config::{PortPolicy, SourceConfig, TelemetryConfig};
+use crate::config::{PortPolicy, SourceConfig};
 use crate::ids::SourceName;
 use crate::period::Span;
 use client::Client;
 use flavor::GpuAliases;
 use login::LoginRules;
 use owners::Internal;
+use telemetry::Telemetry;
 
 /// Why there is no windowed usage.
 const NO_WINDOWS: &str = "without [source.telemetry] usage is made of what is observed alone";
@@ -45,7 +46,7 @@ pub struct OpenStack {
     gpus: GpuAliases,
     ports: PortPolicy,
     logins: LoginRules,
-    telemetry: Option<TelemetryConfig>,
+    telemetry: Option<Telemetry>,
 }
 
 impl OpenStack {
@@ -57,7 +58,7 @@ impl OpenStack {
             gpus: GpuAliases::new(config),
             ports: config.ports,
             logins: LoginRules::new(config),
-            telemetry: config.telemetry.clone(),
+            telemetry: Telemetry::new(config)?,
         })
     }
 }
@@ -110,15 +111,15 @@ impl Orchestrator for OpenStack {
 
     fn fetch_watermark(&self) -> BoxFuture<'_, Answer<Watermark>> {
         let answer = match &self.telemetry {
-            Some(config) => Ok(telemetry::watermark(config)),
+            Some(telemetry) => Ok(telemetry.watermark()),
             None => Err(self.client.refused("usage", NO_WINDOWS.to_owned())),
         };
         async { answer }.boxed()
     }
 
     fn fetch_usage(&self, window: Span) -> BoxFuture<'_, Answer<RawWindow>> {
-        if let Some(config) = &self.telemetry {
-            return telemetry::fetch(&self.client, config, window).boxed();
+        if let Some(telemetry) = &self.telemetry {
+            return telemetry.fetch(&self.client, window).boxed();
         }
         let detail = format!("{NO_WINDOWS} (asked for {} to {})", window.from, window.until);
         let refused = self.client.refused("usage", detail);

@@ -86,3 +86,17 @@ fn in_the_time_of_one_bucket_no_other_of_another_length_is_taken() {
         assert!(is_taken(first, then, "another"), "{first:?}, then {then:?} of another counter");
     }
 }
+
+#[test]
+fn another_store_of_the_same_counter_is_no_other_counter() {
+    // A sample that is scraped inside a bucket that was received, and one after it.
+    for (at, expected) in [(30, 0), (299, 0), (300, 1)] {
+        let stored = taken((&[], &BTreeMap::new()), &[row(Reading(0, Some(300)), "tap")]);
+        let first = row(Reading(0, Some(300)), "tap").parsed.outcome.expect("a record");
+        let sets = BTreeMap::from([(stored[0].attribute_set, first.attributes)]);
+        let mut other = row(Reading(at, Some(1)), "tap");
+        let record = other.parsed.outcome.as_mut().expect("a record");
+        record.identity = "of the other store".to_owned();
+        assert_eq!(taken((&stored, &sets), &[other]).len(), expected, "at {at}");
+    }
+}

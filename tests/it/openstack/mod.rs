@@ -9,6 +9,7 @@ mod history;
 mod lists;
 mod logins;
 mod observations;
+mod prometheus;
 mod sessions;
 mod simulated;
 mod support;

@@ -234,7 +234,7 @@ fn what_cannot_be_read_is_told_and_keeps_nothing_else_waiting() {
 }
 
 /// What arises between readings: a fall is a reset.
-fn total(readings: &[Exact]) -> Exact {
+pub fn total(readings: &[Exact]) -> Exact {
     let steps = readings.windows(2).map(|pair| {
         let step = pair[1].minus(&pair[0]);
         if step.is_negative() { pair[1].clone() } else { step }

@@ -44,6 +44,21 @@ fn mistakes_are_named_with_their_place() {
     check(&telemetry.replace("[]", "[\"bytes\"]"), "unknown variant `bytes`");
     let late = telemetry.replace("meters = []", "settle_seconds = 90000");
     check(&late, "telemetry.settle_seconds: 90000 is more than a day");
+    let table = |keys: &str| telemetry.replace("meters = []", keys);
+    check(&table("selector = \"a\""), "telemetry.selector is for store = \"prometheus\" only");
+    check(&table("store = \"influx\""), "unknown variant `influx`");
+    let prometheus = |keys: &str| table(&format!("store = \"prometheus\"\n{keys}"));
+    check(&prometheus("endpoint = \"here\""), "telemetry.endpoint is no http or https address");
+    check(&prometheus("user = \"b\""), "telemetry.endpoint is missing: user and secret are for it");
+    check(
+        &prometheus("endpoint = \"http://p\"\nuser = \"b\""),
+        "telemetry.user has no password: set telemetry.secret_env or telemetry.secret_file",
+    );
+    check(
+        &prometheus("endpoint = \"http://p\"\nsecret_env = \"BILLOW_NOT_SET\""),
+        "telemetry.secret_env names BILLOW_NOT_SET, which is not set",
+    );
+    check(&prometheus("selector = \"{a=1}\""), "give matchers without braces");
     let other = webhook.replace("\"cloudstack\"", "\"openstack\"");
     check(&other, "webhook is for kind = \"cloudstack\" only; set events");
 }

@@ -2,28 +2,24 @@
 //!
 //! A counter is kept as the mean of each bucket of time, which is the reading itself where the
 //! collector polls once a bucket. Of several granularities the finest counts, and none that is
-//! longer than an hour, which would tell what comes after the window. Between two resets a counter
-//! only grows: of an hour its first and last readings are kept, and those on both sides of each
-//! reset, which give the same increments as all of them.
+//! longer than an hour, which would tell what comes after the window.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
-use super::{HOUR_SECONDS, METRICS, Metric};
-use crate::collect::record::{Attributes, RecordKind, UsageRecord, attribute};
+use super::super::HOUR_SECONDS;
+use super::super::metric::{METRICS, Metric};
+use super::super::reading::{Reading, decimal, turning};
+use crate::collect::record::{Attributes, UsageRecord, attribute};
 use crate::ids::{OwnerRef, SourceName};
 use crate::money::Exact;
 use crate::orchestrator::openstack::{date, json};
 use crate::orchestrator::plain::plain_record;
 use crate::orchestrator::{Answer, OrchestratorError, ParsedRecord, RawPage, RejectedRecord};
 use crate::period::Span;
-
-/// Hexadecimal digits of an identity.
-const IDENTITY_DIGITS: usize = 32;
 
 /// Bucket start, bucket length in seconds, value.
 type Measure<'a> = (&'a str, &'a RawValue, &'a RawValue);
@@ -66,8 +62,11 @@ impl<'a> Body<'a> {
                 let (Some(metric), Some(measures)) = (metric, aggregations.get("mean")) else {
                     continue;
                 };
-                let kept = turning(finest(measures));
-                all.extend(kept.into_iter().map(|measure| {
+                let measures = finest(measures);
+                let values: Vec<Option<Exact>> =
+                    measures.iter().map(|one| decimal(one.2.get())).collect();
+                let kept = turning(&values).into_iter().map(|at| measures[at]);
+                all.extend(kept.map(|measure| {
                     let resource = revisions.and_then(|revisions| at_the_time(revisions, measure));
                     Kept { metric, id, resource, measure }
                 }));
@@ -163,30 +162,6 @@ fn bucket_seconds(measure: Measure<'_>) -> Option<String> {
     decimal(measure.1.get())?.ceil().map(|seconds| seconds.to_string())
 }
 
-/// The first, the last, and both sides of each fall; what is no number counts as a turn, so that
-/// it is told.
-fn turning(measures: Vec<Measure<'_>>) -> Vec<Measure<'_>> {
-    let values: Vec<Option<Exact>> = measures.iter().map(|one| decimal(one.2.get())).collect();
-    let grows = |at: usize| match (&values[at], &values[at + 1]) {
-        (Some(now), Some(next)) => now <= next,
-        _ => false,
-    };
-    let last = measures.len().saturating_sub(1);
-    let is_turn = |at: &usize| *at == 0 || *at == last || !grows(*at - 1) || !grows(*at);
-    (0..measures.len()).filter(is_turn).map(|at| measures[at]).collect()
-}
-
-/// A number of JSON, with every digit; also `5.5e+19`.
-fn decimal(text: &str) -> Option<Exact> {
-    let (mantissa, power) = match text.split_once(['e', 'E']) {
-        Some((mantissa, power)) => (mantissa, power.parse::<i32>().ok()?),
-        None => return text.parse().ok(),
-    };
-    let number: Exact = mantissa.parse().ok()?;
-    let scale = 10_i128.checked_pow(power.unsigned_abs())?;
-    Some(if power < 0 { number.times(&Exact::ratio(1, scale)) } else { number.mul_int(scale) })
-}
-
 /// Reads a page: one record for each reading that is kept.
 pub fn parse(source: &SourceName, page: &RawPage) -> Answer<Vec<ParsedRecord>> {
     let body = Body::read(&page.body).map_err(|detail| OrchestratorError::Malformed {
@@ -215,39 +190,23 @@ fn instant(kept: &Kept<'_>) -> Option<Span> {
 }
 
 fn record(kept: &Kept<'_>, row: &Value, owner: Option<OwnerRef>) -> Result<UsageRecord, String> {
-    let Metric { name, meter, divisor, .. } = kept.metric;
+    let name = kept.metric.name;
     let (at, _, value) = kept.measure;
     let owner = owner.ok_or_else(|| format!("resource {}: project_id is missing", kept.id))?;
     let span = instant(kept).ok_or_else(|| format!("{name}: {at:?} is no instant"))?;
-    let value = value.get();
-    let reading =
-        decimal(value).ok_or_else(|| format!("{name} at {at}: {value:?} is no number"))?;
-    if reading.is_negative() {
-        return Err(format!("{name} at {at}: {value} is less than nothing"));
-    }
-    let machine = json::text(row, "instance_id");
-    let resource = json::text(row, "original_resource_id").unwrap_or_else(|| kept.id.to_owned());
     let mut attributes = Attributes::new();
     let shown = json::text(row, "name").or_else(|| json::text(row, "display_name"));
-    attributes.extend(shown.map(|name| (attribute::NAME.to_owned(), name)));
-    attributes.extend(machine.map(|id| (attribute::MACHINE.to_owned(), id)));
-    let flavor = json::text(row, "flavor_id");
-    attributes.extend(flavor.map(|id| (attribute::OFFERING.to_owned(), id)));
-    let flavor = json::text(row, "flavor_name");
-    attributes.extend(flavor.map(|name| (attribute::OFFERING_NAME.to_owned(), name)));
-    let bucket = bucket_seconds(kept.measure);
-    attributes.extend(bucket.map(|length| (attribute::BUCKET_SECONDS.to_owned(), length)));
-    let hash = hex::encode(Sha256::digest(format!("{}|{name}", kept.id)));
-    Ok(UsageRecord {
-        owner,
-        meter: (*meter).to_owned(),
-        resource,
-        kind: RecordKind::Cumulative,
-        span,
-        quantity: reading.times(&Exact::ratio(1, *divisor)).reduced(),
-        attributes,
-        identity: hash.chars().take(IDENTITY_DIGITS).collect(),
-    })
+    let fields = [
+        (attribute::NAME, shown),
+        (attribute::MACHINE, json::text(row, "instance_id")),
+        (attribute::OFFERING, json::text(row, "flavor_id")),
+        (attribute::OFFERING_NAME, json::text(row, "flavor_name")),
+        (attribute::BUCKET_SECONDS, bucket_seconds(kept.measure)),
+    ];
+    attributes.extend(fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    let resource = json::text(row, "original_resource_id").unwrap_or_else(|| kept.id.to_owned());
+    let reading = Reading { metric: kept.metric, owner, resource, at: span.from, attributes };
+    reading.record(value.get(), at, kept.id)
 }
 
 /// The resource and the measure behind a record, as they came.
