@@ -84,6 +84,7 @@ fn text(found: &Reconciliation) -> String {
         "net",
         "documents",
         "inventory",
+        "accounted",
     ];
     let mut text = match found.rows.is_empty() {
         true => "no usage in this period".to_owned(),
@@ -149,6 +150,7 @@ fn cells(row: &Row) -> Vec<String> {
             of.documents.iter().map(document_text).collect::<Vec<_>>().join(" ")
         }),
         row.inventory.map_or_else(missing, |count| count.to_string()),
+        quantity(row.accounted.as_ref().map(|of| &of.quantity)),
     ]
 }
 

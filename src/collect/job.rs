@@ -212,14 +212,28 @@ fn plan(
 }
 
 fn first_instant(app: &App, source: &str, zone: &jiff::tz::TimeZone) -> anyhow::Result<i64> {
-    let configured = app.config.sources.iter().find(|one| one.name == source);
-    match configured.and_then(|one: &SourceConfig| one.collect_from.as_deref()) {
-        Some(text) => instant(text, zone)
-            .with_context(|| format!("source {source}: collect_from {text:?} is no instant")),
+    match configured_from(app, source, zone)? {
+        Some(from) => Ok(from),
         None => {
             month_before(app.clock.now_seconds(), zone).context("now lies outside the calendar")
         }
     }
+}
+
+/// From when a source is to be collected (unix seconds), where its configuration says so.
+pub fn configured_from(
+    app: &App,
+    source: &str,
+    zone: &jiff::tz::TimeZone,
+) -> anyhow::Result<Option<i64>> {
+    let configured = app.config.sources.iter().find(|one| one.name == source);
+    let Some(text) = configured.and_then(|one: &SourceConfig| one.collect_from.as_deref()) else {
+        return Ok(None);
+    };
+    let from = instant(text, zone);
+    let from =
+        from.with_context(|| format!("source {source}: collect_from {text:?} is no instant"));
+    from.map(Some)
 }
 
 fn instant(text: &str, zone: &jiff::tz::TimeZone) -> Option<i64> {

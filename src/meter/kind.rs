@@ -119,6 +119,12 @@ pub const SHARE: &str = "share";
 pub const MACHINE_METERS: [&str; 6] =
     [VM_RUNNING, VM_STOPPED, VM_PAUSED, VM_SUSPENDED, VM_SHELVED, VM_SHELVED_OFFLOADED];
 
+/// The meter under which an inventory tells the resources that a meter counts: each state of a
+/// machine is a meter, and it is one machine.
+pub fn listed_as(code: &str) -> &str {
+    if MACHINE_METERS.contains(&code) { VM_ALLOCATED } else { code }
+}
+
 /// All built-in meters. `vm_allocated` is informational: `vm_stopped` is derived from it.
 pub const METERS: [Meter; 34] = [
     meter(VM_RUNNING, Hour, RunningMachines, "compute", true),

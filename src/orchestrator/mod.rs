@@ -259,6 +259,20 @@ pub struct InventoryItem {
     pub removed: Option<i64>,
 }
 
+/// The time in which a resource was there, as the orchestrator's own accounting tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountedLife {
+    pub owner: String,
+    /// The meter under which the inventory tells the resource.
+    pub meter: String,
+    pub resource: String,
+    pub name: String,
+    /// Unix seconds. It may have been there before, which the accounting forgets; not later.
+    pub from: i64,
+    /// `None`: it is there still.
+    pub until: Option<i64>,
+}
+
 /// The rank of a signed-in user, from the orchestrator's own roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -426,6 +440,12 @@ pub trait Orchestrator: Send + Sync {
     fn fetch_catalog(&self) -> BoxFuture<'_, Answer<Vec<CatalogItem>>>;
     fn fetch_owners(&self) -> BoxFuture<'_, Answer<Vec<OwnerInfo>>>;
     fn fetch_inventory(&self) -> BoxFuture<'_, Answer<Vec<InventoryItem>>>;
+    /// What the orchestrator's own accounting tells of a span; `None` where it has none, or may
+    /// not be asked. Never a base of a bill: what usage is held against.
+    fn fetch_accounting(&self, span: Span) -> BoxFuture<'_, Answer<Option<Vec<AccountedLife>>>> {
+        let _ = span;
+        Box::pin(async { Ok(None) })
+    }
     /// Checks who a caller is; never ends the caller's own login.
     fn sign_in(&self, credential: Credential) -> BoxFuture<'_, Answer<SignIn>>;
     /// Checks connection, rights and settings.

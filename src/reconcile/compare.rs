@@ -6,6 +6,7 @@ use super::{Between, Billed, Difference, DocumentState, Measure, Reason, Recorde
 use crate::bill::store::DraftState;
 use crate::finding::FindingState;
 use crate::ids::{FindingId, OwnerRef};
+use crate::meter::kind::listed_as;
 use crate::meter::meter_of;
 use crate::money::{Currency, Exact};
 
@@ -83,6 +84,17 @@ pub struct Inventory {
     pub going_on: BTreeMap<Place, BTreeSet<String>>,
 }
 
+/// Hours of a resource by the orchestrator's own accounting.
+#[derive(Clone, Debug)]
+pub struct Accounted {
+    pub name: String,
+    pub hours: Exact,
+    /// Hours of them without usage, where there are any worth a word.
+    pub short: Option<Exact>,
+    /// Hours of usage after its end, the same.
+    pub beyond: Option<Exact>,
+}
+
 /// Each side of one customer's period by itself.
 #[derive(Clone, Debug, Default)]
 pub struct Sides {
@@ -94,6 +106,7 @@ pub struct Sides {
     /// Why nothing of it is billed, where that is so for all of it.
     pub unbilled: Option<(Reason, String)>,
     pub inventory: Inventory,
+    pub accounting: BTreeMap<Place, BTreeMap<String, Accounted>>,
     pub names: BTreeMap<OwnerRef, String>,
 }
 
@@ -110,6 +123,7 @@ pub fn compare(whose: &Whose, sides: &Sides) -> Vec<Row> {
     let mut places: BTreeSet<&Place> = sides.records.keys().collect();
     places.extend(sides.metered.keys());
     places.extend(sides.inventory.items.keys());
+    places.extend(sides.accounting.keys());
     if let Some(billing) = &sides.billing {
         places.extend(billing.metered.keys());
         places.extend(billing.nets.keys());
@@ -132,6 +146,8 @@ fn row(whose: &Whose, sides: &Sides, place: &Place) -> Row {
         differences.push(all_of(unbilled, None));
     }
     inventory_differences(sides, place, &mut differences);
+    let accounted = sides.accounting.get(place);
+    accounting_differences(accounted, &mut differences);
     Row {
         seller: whose.seller.clone(),
         customer: whose.customer.clone(),
@@ -148,6 +164,10 @@ fn row(whose: &Whose, sides: &Sides, place: &Place) -> Row {
             .told
             .contains(place)
             .then(|| sides.inventory.items.get(place).map_or(0, BTreeMap::len)),
+        accounted: accounted.map(|items| Measure {
+            resources: items.len(),
+            quantity: Exact::sum(items.values().map(|item| &item.hours)).reduced(),
+        }),
         differences,
     }
 }
@@ -396,8 +416,12 @@ fn inventory_differences(sides: &Sides, place: &Place, differences: &mut Vec<Dif
     if !inventory.told.contains(place) {
         return;
     }
-    let records = sides.records.get(place).map_or(&[][..], Vec::as_slice);
-    let seen: BTreeSet<&str> = records.iter().map(|one| one.resource.as_str()).collect();
+    let (owner, meter) = place;
+    let listed = sides.records.iter().filter(|((of, counted), _)| {
+        of == owner && (counted == meter || listed_as(counted) == meter)
+    });
+    let seen: BTreeSet<&str> =
+        listed.flat_map(|(_, records)| records).map(|one| one.resource.as_str()).collect();
     let nothing = BTreeMap::new();
     let items = inventory.items.get(place).unwrap_or(&nothing);
     let mut missing = Vec::new();
@@ -442,5 +466,41 @@ fn inventory_differences(sides: &Sides, place: &Place, differences: &mut Vec<Dif
         let all =
             Difference::new(Between::InventoryAndRecords, Reason::UnknownToInventory, message);
         differences.push(Difference { resources: unknown, ..all });
+    }
+}
+
+/// What the orchestrator's own accounting has and usage has not, and the other way round.
+fn accounting_differences(
+    accounted: Option<&BTreeMap<String, Accounted>>,
+    differences: &mut Vec<Difference>,
+) {
+    type Hours = fn(&Accounted) -> Option<&Exact>;
+    let kinds: [(Reason, Hours, &str); 2] = [
+        (
+            Reason::BelowAccounting,
+            |item| item.short.as_ref(),
+            "of the orchestrator's own accounting have no usage: it is missing, or they were in a \
+             state that Billow did not see",
+        ),
+        (
+            Reason::BeyondAccounting,
+            |item| item.beyond.as_ref(),
+            "of usage lie after the end that the orchestrator's own accounting tells: look at the \
+             resource's history",
+        ),
+    ];
+    for (reason, hours, what) in kinds {
+        let found = accounted.into_iter().flatten();
+        let found: Vec<_> =
+            found.filter_map(|(id, item)| Some((id, &item.name, hours(item)?))).collect();
+        if found.is_empty() {
+            continue;
+        }
+        let sum = Exact::sum(found.iter().map(|(_, _, hours)| *hours)).reduced();
+        let names: Vec<&str> = found.iter().map(|(_, name, _)| name.as_str()).collect();
+        let message = format!("{}: {} hours {what}", names.join(", "), sum.to_text_rounded(6));
+        let all = Difference::new(Between::SourceAndRecords, reason, message);
+        let resources = found.iter().map(|(id, _, _)| (*id).clone()).collect();
+        differences.push(Difference { resources, quantity: Some(sum), ..all });
     }
 }

@@ -3,12 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::tz::TimeZone;
+
 use super::compare::{Sides, Whose, compare};
 use super::sides::{Asked, HistoriesAt, load_sides, load_unbilled, load_unmapped_finding};
 use super::{Between, Difference, Reason, Reconciliation, Row, SourceSide};
 use crate::app::App;
 use crate::bill::month::cycle_of;
 use crate::bill::store::{Draft, load_drafts};
+use crate::collect::job::configured_from;
 use crate::collect::store::{SourceState, load_source_state, load_watermarks};
 use crate::customer::store::{
     AsOf, OwnerHistory, load_customer_agreements, load_customers, load_mappings,
@@ -16,10 +19,12 @@ use crate::customer::store::{
 };
 use crate::customer::{Agreement, Customer, OwnerMapping, Seller};
 use crate::ids::{CustomerId, OwnerRef, SellerId, SourceName};
-use crate::orchestrator::InventoryItem;
+use crate::orchestrator::{AccountedLife, Answer, InventoryItem, Orchestrator};
 use crate::period::{BillingCycle, Period, PeriodLabel, Span};
 use crate::scope::Scope;
 use crate::store::{Conn, StoreError, knowledge};
+
+const DAY_SECONDS: i64 = 86_400;
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
@@ -51,6 +56,10 @@ struct Source {
 pub(super) struct Told {
     pub items: BTreeMap<String, Vec<InventoryItem>>,
     pub meters: BTreeSet<String>,
+    /// By owner; `None` where the source has no accounting of its own.
+    pub accounted: Option<BTreeMap<String, Vec<AccountedLife>>>,
+    /// What was before is not to be collected.
+    pub collected_from: i64,
     pub collected_until: i64,
     pub window_seconds: i64,
 }
@@ -77,7 +86,7 @@ pub async fn load_reconciliation(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> anyhow::Result<Reconciliation> {
     let inventories = match request.ask_inventory {
-        true => ask_inventories(app).await,
+        true => ask_inventories(app, asked_span(request.label)?).await,
         false => BTreeMap::new(),
     };
     let mut conn = app.db.snapshot().await?;
@@ -114,15 +123,38 @@ pub async fn load_reconciliation(
     Ok(Reconciliation { period: request.label, good, known_at, sources, rows })
 }
 
-type Inventories = BTreeMap<SourceName, Result<Vec<InventoryItem>, String>>;
+/// What a source says of itself.
+struct SourceTold {
+    items: Vec<InventoryItem>,
+    accounted: Option<Vec<AccountedLife>>,
+}
 
-async fn ask_inventories(app: &App) -> Inventories {
+type Inventories = BTreeMap<SourceName, Result<SourceTold, String>>;
+
+/// Every period of a label, whatever its time zone and anchor day.
+fn asked_span(label: PeriodLabel) -> anyhow::Result<Span> {
+    let cycle = BillingCycle::new("UTC", 1)?;
+    let (first, next) = (cycle.period(label)?.span, cycle.period(label.next())?.span);
+    Ok(Span::new(first.from - DAY_SECONDS, next.until + DAY_SECONDS))
+}
+
+async fn ask_inventories(app: &App, span: Span) -> Inventories {
+    let span = Span::new(span.from, span.until.min(app.clock.now_seconds()));
     let mut inventories = Inventories::new();
     for orchestrator in &app.orchestrators {
-        let answer = orchestrator.fetch_inventory().await.map_err(|error| error.to_string());
+        let answer = ask(orchestrator.as_ref(), span).await.map_err(|error| error.to_string());
         inventories.insert(orchestrator.source().clone(), answer);
     }
     inventories
+}
+
+async fn ask(orchestrator: &dyn Orchestrator, span: Span) -> Answer<SourceTold> {
+    let items = orchestrator.fetch_inventory().await?;
+    let accounted = match span.is_empty() {
+        true => None,
+        false => orchestrator.fetch_accounting(span).await?,
+    };
+    Ok(SourceTold { items, accounted })
 }
 
 async fn load_world(
@@ -130,7 +162,7 @@ async fn load_world(
     app: &App,
     mut inventories: Inventories,
     known_at: i64,
-) -> Result<World, StoreError> {
+) -> anyhow::Result<World> {
     let mut names: BTreeSet<SourceName> =
         load_watermarks(conn).await?.into_iter().map(|(name, _, _)| SourceName(name)).collect();
     names.extend(app.orchestrators.iter().map(|one| one.source().clone()));
@@ -139,26 +171,36 @@ async fn load_world(
         let state = load_source_state(conn, &name).await?.filter(|one| one.collected_until > 0);
         let owners = load_owner_history(conn, &name, known_at).await?;
         let (answer, refused) = match inventories.remove(&name) {
-            Some(Ok(items)) => (Some(items), None),
+            Some(Ok(asked)) => (Some(asked), None),
             Some(Err(error)) => (None, Some(error)),
             None => (None, None),
         };
-        let told = answer.zip(state.as_ref()).map(|(items, state)| told(items, state));
+        let from = configured_from(app, &name.0, &TimeZone::UTC)?.unwrap_or(i64::MIN);
+        let told = answer.zip(state.as_ref()).map(|(asked, state)| told(asked, from, state));
         sources.insert(name, Source { state, owners, told, refused });
     }
     let sellers = load_sellers(conn, AsOf::now(known_at)).await?;
     Ok(World { sources, sellers })
 }
 
-fn told(items: Vec<InventoryItem>, state: &SourceState) -> Told {
-    let meters = items.iter().map(|item| item.meter.clone()).collect();
+fn told(asked: SourceTold, collected_from: i64, state: &SourceState) -> Told {
+    let meters = asked.items.iter().map(|item| item.meter.clone()).collect();
     let mut by_owner: BTreeMap<String, Vec<InventoryItem>> = BTreeMap::new();
-    for item in items {
+    for item in asked.items {
         by_owner.entry(item.owner.clone()).or_default().push(item);
     }
+    let accounted = asked.accounted.map(|lives| {
+        let mut by_owner: BTreeMap<String, Vec<AccountedLife>> = BTreeMap::new();
+        for life in lives {
+            by_owner.entry(life.owner.clone()).or_default().push(life);
+        }
+        by_owner
+    });
     Told {
         items: by_owner,
         meters,
+        accounted,
+        collected_from,
         collected_until: state.collected_until,
         window_seconds: state.window_seconds,
     }

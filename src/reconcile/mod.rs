@@ -1,8 +1,10 @@
-//! Records against metered, billed and the inventory of the orchestrator, by owner and meter.
+//! Records against metered, billed, and what the orchestrator itself lists and accounts, by owner
+//! and meter.
 //!
 //! Each side is read by itself, and every difference has a name with its likely reason. Invariant:
 //! what a side does not tell is `None`, never zero.
 
+mod accounting;
 pub mod compare;
 pub mod load;
 mod sides;
@@ -61,6 +63,8 @@ pub struct Row {
     pub billed: Option<Billed>,
     /// Resources that the inventory knows; `None` where it does not tell this meter.
     pub inventory: Option<usize>,
+    /// Hours by the orchestrator's own accounting, which may forget some; `None` where it has none.
+    pub accounted: Option<Measure>,
     pub differences: Vec<Difference>,
 }
 
@@ -148,6 +152,10 @@ pub enum Reason {
     GapAccepted,
     /// Its usage goes on, and the inventory does not know it.
     UnknownToInventory,
+    /// The orchestrator's own accounting has hours of which there is no usage.
+    BelowAccounting,
+    /// There is usage after the end that the orchestrator's own accounting tells.
+    BeyondAccounting,
     /// Usage is not collected up to the period's end.
     NotCollected,
     /// The orchestrator did not tell its inventory.
@@ -173,6 +181,8 @@ impl Reason {
             | Self::Withdrawn
             | Self::MissingUsage
             | Self::UnknownToInventory
+            | Self::BelowAccounting
+            | Self::BeyondAccounting
             | Self::NotCollected
             | Self::InventoryMissing => true,
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::DocumentState;
+use super::accounting::load_accounting;
 use super::compare::{Billing, ByResource, Fate, Inventory, Item, Place, Rated, Seen, Sides};
 use super::load::World;
 use crate::bill::credit::credited_number;
@@ -18,6 +19,7 @@ use crate::customer::{Agreement, OwnerMapping};
 use crate::finding::store::load_owner_findings;
 use crate::finding::{Finding, FindingState};
 use crate::ids::{CustomerId, FindingId, OwnerRef};
+use crate::meter::kind::listed_as;
 use crate::meter::{Metered, inside, kind, meter_of};
 use crate::money::Exact;
 use crate::period::{Period, Span};
@@ -85,6 +87,8 @@ pub(super) async fn load_sides(
         }
         load_inventory(conn, asked, (&mapping, span), &usage.findings, &mut sides.inventory)
             .await?;
+        let owner = (&mapping.owner, mapped);
+        load_accounting(conn, asked, owner, &usage.records, &mut sides.accounting).await?;
     }
     if let Some(billing) = &mut sides.billing {
         // What was recorded after the newest document explains a later quantity.
@@ -393,7 +397,7 @@ async fn load_inventory(
     let newest = Span::new(collected - source.window_seconds, collected);
     for record in load_all_records(conn, owner, newest, asked.known_at).await? {
         if record.until >= collected {
-            let place = (owner.clone(), record.key.meter);
+            let place = (owner.clone(), listed_as(&record.key.meter).to_owned());
             inventory.going_on.entry(place).or_default().insert(record.key.resource);
         }
     }

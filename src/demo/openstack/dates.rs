@@ -1,6 +1,8 @@
 //! Instants in the forms of the services.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 fn write(at: i64, form: &str) -> String {
     Timestamp::from_second(at).unwrap_or(Timestamp::MIN).strftime(form).to_string()
@@ -24,4 +26,10 @@ pub fn micros(at: i64) -> String {
 /// Reads the first of these forms.
 pub fn read(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}
+
+/// Reads the second one, with or without a fraction; no zone may be told.
+pub fn read_naive(text: &str) -> Option<i64> {
+    let local = text.parse::<DateTime>().ok().filter(|_| !text.ends_with('Z'))?;
+    Some(local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
 }

@@ -13,6 +13,7 @@ pub mod machine;
 mod neutron;
 mod nova;
 mod nova_change;
+mod nova_usage;
 pub mod seed;
 mod seed_life;
 mod tokens;

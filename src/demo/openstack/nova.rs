@@ -6,6 +6,7 @@ use super::api::{Call, Outcome, Refusal, answer};
 use super::dates;
 use super::machine::{Action, Seen, Server};
 use super::nova_change;
+use super::nova_usage;
 use super::tokens::Held;
 use super::world::{World, ZONE};
 use crate::demo::http::Response;
@@ -78,6 +79,7 @@ fn route(call: &Call<'_>, version: u16) -> Outcome {
         }
         ("GET", Some("v2.1"), ["flavors", "detail"]) => flavors(call),
         ("GET", Some("v2.1"), ["os-availability-zone"]) => zones(call),
+        ("GET", Some("v2.1"), ["os-simple-tenant-usage"]) => nova_usage::tenants(call),
         _ => Err(Refusal::no_path()),
     }
 }

@@ -10,8 +10,9 @@ use super::catalog::{external_networks, flavors, image_list, network_list};
 use super::client::{Call, Client};
 use super::list::{List, Paging};
 use super::service::Service;
-use super::{date, json, login};
+use super::{accounting, date, json, login};
 use crate::orchestrator::{Answer, Check, OrchestratorError};
+use crate::period::Span;
 
 /// Seconds by which the clocks may differ.
 const SKEW_SECONDS_MAX: i64 = 60;
@@ -89,6 +90,7 @@ pub async fn check(cloud: &OpenStack) -> Vec<Check> {
         checks.extend(may_read(client, &read, &own.project, is_admin).await);
     }
     checks.extend(histories(client).await);
+    checks.extend(accounting_of(client).await);
     checks.extend(network_kind(client).await);
     if let Some(telemetry) = &cloud.telemetry {
         checks.extend(telemetry.check(client).await);
@@ -305,6 +307,29 @@ async fn histories(client: &Client) -> Vec<Check> {
             "allow os_compute_api:os-instance-actions:list and :events to its role".to_owned(),
         ),
     }]
+}
+
+/// Whether the compute service's own usage may be read, which bills are held against.
+async fn accounting_of(client: &Client) -> Option<Check> {
+    let now = jiff::Timestamp::now().as_second();
+    let answer = accounting::fetch(client, Span::new(now - 60, now)).await;
+    let name = &client.source;
+    let why = "reconcile cannot hold machines' hours against the cloud's own".to_owned();
+    match answer {
+        Ok(Some(_)) => {
+            Some(good(format!("source {name} may call GET compute/os-simple-tenant-usage")))
+        }
+        Ok(None) if !matches!(client.endpoint(Service::Compute).await, Ok(Some(_))) => None,
+        Ok(None) => {
+            let mend = "allow os_compute_api:os-simple-tenant-usage:list to its role".to_owned();
+            Some(bad(
+                format!("source {name} may not call GET compute/os-simple-tenant-usage"),
+                why,
+                mend,
+            ))
+        }
+        Err(error) => Some(bad(error.to_string(), why, "see the service's log".to_owned())),
+    }
 }
 
 /// Which network this is: what can be said about traffic follows from it.

@@ -43,8 +43,10 @@ fn instant(row: &Value, field: &str) -> Option<i64> {
     json::text(row, field).and_then(|text| date::seconds(&text))
 }
 
-/// A machine that never ran is none yet.
+/// A machine that never ran is none yet; what is broken or only waits to be removed is free.
 fn server_item(row: &Value) -> Option<InventoryItem> {
+    let status = json::text(row, "status").unwrap_or_else(String::new);
+    (!matches!(status.as_str(), "ERROR" | "SOFT_DELETED")).then_some(())?;
     let launched = instant(row, "OS-SRV-USG:launched_at")?;
     let id = json::text(row, "id")?;
     Some(InventoryItem {

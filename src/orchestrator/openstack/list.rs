@@ -20,6 +20,8 @@ const READINGS_MAX: usize = 3;
 pub enum Paging {
     /// After the last row's field.
     Marker(&'static str),
+    /// After the field of the last element of the last row's list.
+    InnerMarker(&'static str, &'static str),
     /// By the number of rows before.
     Offset,
     /// The service gives all at once.
@@ -118,7 +120,9 @@ impl Client {
                 call = call.with("limit", PAGE_ROWS.to_string());
             }
             match (list.paging, &marker) {
-                (Paging::Marker(_), Some(marker)) => call = call.with("marker", marker.as_str()),
+                (Paging::Marker(_) | Paging::InnerMarker(..), Some(marker)) => {
+                    call = call.with("marker", marker.as_str());
+                }
                 (Paging::Offset, Some(count)) => call = call.with("offset", count.as_str()),
                 _ => {}
             }
@@ -157,10 +161,15 @@ fn goes_on(
         Paging::Whole => Ok(None),
         Paging::Offset if rows.len() < PAGE_ROWS => Ok(None),
         Paging::Offset => Ok(Some(count.to_string())),
-        Paging::Marker(_) if !linked => Ok(None),
+        Paging::Marker(_) | Paging::InnerMarker(..) if !linked => Ok(None),
         Paging::Marker(field) => {
             let marker = json::text(&json::read(last), field);
             marker.map(Some).ok_or_else(|| format!("the last row has no {field}"))
+        }
+        Paging::InnerMarker(list, field) => {
+            let row = json::read(last);
+            let marker = json::list(&row, list).last().and_then(|last| json::text(last, field));
+            marker.map(Some).ok_or_else(|| format!("the last row has no {field} in {list}"))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! OpenStack behind the orchestrator trait: one region of a cloud, all its services.
 
+mod accounting;
 mod catalog;
 mod check;
 mod client;
@@ -23,7 +24,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Answer, Capabilities, CatalogItem, Check, Credential, EventRoute, InventoryItem,
+    AccountedLife, Answer, Capabilities, CatalogItem, Check, Credential, EventRoute, InventoryItem,
     ObservationAsk, Orchestrator, OwnerInfo, ParsedEvent, ParsedObservation, ParsedRecord,
     RawObservations, RawPage, RawWindow, SignIn, Watermark,
 };
@@ -132,6 +133,10 @@ impl Orchestrator for OpenStack {
 
     fn fetch_inventory(&self) -> BoxFuture<'_, Answer<Vec<InventoryItem>>> {
         inventory::fetch(&self.client).boxed()
+    }
+
+    fn fetch_accounting(&self, span: Span) -> BoxFuture<'_, Answer<Option<Vec<AccountedLife>>>> {
+        accounting::fetch(&self.client, span).boxed()
     }
 
     fn sign_in(&self, credential: Credential) -> BoxFuture<'_, Answer<SignIn>> {

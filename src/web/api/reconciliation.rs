@@ -74,6 +74,8 @@ pub struct ReconciledRow {
     pub documents: Option<Vec<ReconciledDocument>>,
     /// Resources that the inventory knows.
     pub inventory: Option<usize>,
+    /// Hours by the orchestrator's own accounting, which may forget some; `null` where it has none.
+    pub accounted: Option<String>,
     pub differences: Vec<DifferenceJson>,
 }
 
@@ -148,6 +150,7 @@ impl From<Row> for ReconciledRow {
             billed_net: net,
             documents,
             inventory: row.inventory,
+            accounted: row.accounted.map(|of| of.quantity.to_string()),
             differences: row.differences.into_iter().map(DifferenceJson::from).collect(),
         }
     }

@@ -17,8 +17,9 @@ use billow::finding::store::load_findings;
 use billow::ids::{OwnerRef, SourceName};
 use billow::orchestrator::cloudstack::CloudStack;
 use billow::orchestrator::{
-    Answer, Capabilities, CatalogItem, Check, Credential, InventoryItem, Orchestrator,
-    OrchestratorError, OwnerInfo, ParsedRecord, RawPage, RawWindow, SignIn, Watermark,
+    AccountedLife, Answer, Capabilities, CatalogItem, Check, Credential, InventoryItem,
+    Orchestrator, OrchestratorError, OwnerInfo, ParsedRecord, RawPage, RawWindow, SignIn,
+    Watermark,
 };
 use billow::period::Span;
 use billow::store::Db;
@@ -31,6 +32,8 @@ pub struct Shown {
     /// Bodies of the pages of each window.
     pub windows: BTreeMap<Span, Vec<Vec<u8>>>,
     pub inventory: Vec<InventoryItem>,
+    /// Its own accounting; `None`: it has none.
+    pub accounting: Option<Vec<AccountedLife>>,
     /// The inventory does not answer.
     pub inventory_down: bool,
     pub closed_until: i64,
@@ -102,6 +105,10 @@ impl Orchestrator for Source {
             false => Ok(shown.inventory.clone()),
         };
         Box::pin(async move { answer })
+    }
+    fn fetch_accounting(&self, _: Span) -> BoxFuture<'_, Answer<Option<Vec<AccountedLife>>>> {
+        let told = self.shown.lock().expect("lock").accounting.clone();
+        Box::pin(async move { Ok(told) })
     }
     fn sign_in(&self, _: Credential) -> BoxFuture<'_, Answer<SignIn>> {
         Box::pin(async { Ok(SignIn::Refused { reason: "a test's source".to_owned() }) })

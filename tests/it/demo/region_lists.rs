@@ -361,3 +361,38 @@ fn the_same_seed_gives_the_same_region() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_compute_services_own_usage_is_told_as_recorded() {
+    let region = Region::start().await;
+    let admin = region.admin().await;
+    let path = "/compute/v2.1/os-simple-tenant-usage";
+    let of = "detailed=1&start=2026-10-01T00:00:00&end=2026-11-01T00:00:00";
+    let told = region.get(&admin, &format!("{path}?{of}")).await;
+    assert_eq!(told.status, 200, "{}", told.body);
+    let real = &recorded("nova/simple-tenant-usage-all-detailed")["response"]["body"];
+    assert_eq!(differences(&told.body, real, &["tenant_usages_links"]), Vec::<String>::new());
+    let machines = |told: &Told| -> Vec<String> {
+        let tenants = told.body["tenant_usages"].as_array().expect("tenants");
+        let machines = tenants.iter().flat_map(|one| one["server_usages"].as_array());
+        machines.flatten().map(|one| one["instance_id"].as_str().expect("an id").into()).collect()
+    };
+    let all = machines(&told);
+    assert!(all.len() > 2, "{all:?}");
+    // Page by page it is the same, after the last machine of each.
+    let mut paged: Vec<String> = Vec::new();
+    loop {
+        let marker = paged.last().map_or(String::new(), |last| format!("&marker={last}"));
+        let page = region.get(&admin, &format!("{path}?{of}&limit=1{marker}")).await;
+        let found = machines(&page);
+        assert_eq!(page.body.get("tenant_usages_links").is_some(), !found.is_empty());
+        if found.is_empty() {
+            break;
+        }
+        paged.extend(found);
+    }
+    assert_eq!(paged, all);
+    let member = region.token("harbour-ops", SHARED).await;
+    let refused = region.get(&member, &format!("{path}?{of}")).await;
+    assert_eq!(refused.status, 403, "{}", refused.body);
+}

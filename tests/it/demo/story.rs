@@ -13,6 +13,7 @@ use billow::demo::run::{Options, World, prepare, present_before};
 use billow::demo::seed::{CLOUDSTACK, OPENSTACK, Size};
 use billow::ids::OwnerRef;
 use billow::period::Span;
+use billow::reconcile::load::{ReconcileRequest, load_reconciliation};
 use billow::scope::Scope;
 
 use crate::support::db::folder;
@@ -49,6 +50,7 @@ async fn the_small_world_is_billed_and_goes_on_where_it_ended() {
     assert!(first.issued.iter().all(|line| line.gross_minor > 0));
     check_both_clouds(&first).await;
     check_what_is_not_collected_yet(&first).await;
+    check_the_regions_own_accounting(&first).await;
     let verified = verify(&first.app, &|_, _| {}).await.expect("verify");
     assert!(verified.is_good(), "{verified:?}");
     let logins = first.logins.clone();
@@ -56,6 +58,24 @@ async fn the_small_world_is_billed_and_goes_on_where_it_ended() {
     let again = make(&options).await;
     assert!(again.issued.is_empty(), "issued twice: {:?}", again.issued);
     assert_eq!(again.logins, logins);
+}
+
+/// What the region accounts of its machines, in whatever state, is metered.
+async fn check_the_regions_own_accounting(world: &World) {
+    let request = ReconcileRequest {
+        label: world.running.previous(),
+        sellers: None,
+        customer: None,
+        ask_inventory: true,
+    };
+    let found = load_reconciliation(&world.app, &request, &|_, _| {}).await.expect("reconcile");
+    let accounted: Vec<_> = found.rows.iter().filter(|row| row.accounted.is_some()).collect();
+    assert!(!accounted.is_empty(), "the region has machines");
+    for row in accounted {
+        assert_eq!((row.owner.source.0.as_str(), row.meter.as_str()), (OPENSTACK, "vm_allocated"));
+        assert!(row.accounted.as_ref().is_some_and(|of| of.resources > 0));
+        assert!(row.differences.iter().all(|one| !one.open), "{row:#?}");
+    }
 }
 
 /// Until the cloud has closed its usage, the month counts what is seen of it.

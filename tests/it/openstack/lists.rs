@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use billow::orchestrator::{ItemKind, Orchestrator, OrchestratorError, OwnerInfo, OwnerKind};
+use billow::period::Span;
 use serde_json::{Value, json};
 
 use super::support::{ALPHA, Cloud, Request, body, ok, status};
@@ -191,4 +192,58 @@ async fn the_inventory_has_what_is_there_and_what_ended() {
     assert!(machines.iter().all(|item| item.owner == ALPHA));
     let volumes: Vec<_> = items.iter().filter(|item| item.meter == "volume").collect();
     assert_eq!(volumes.len(), 1);
+}
+
+#[tokio::test]
+async fn the_compute_services_own_usage_is_read_to_its_last_page() {
+    let span = Span::new(1_795_000_000, 1_795_400_000);
+    let cloud = Cloud::start().await;
+    let told = cloud.adapter().fetch_accounting(span).await.expect("an answer").expect("lives");
+    let of_alpha: Vec<(&str, Option<i64>)> = told
+        .iter()
+        .filter(|life| life.owner == ALPHA && life.name == "web-1-renamed")
+        .map(|life| (life.resource.as_str(), life.until.map(|until| until - life.from)))
+        .collect();
+    let expected = [
+        ("9d0bf243-9b46-4712-8832-e72f33511226", Some(6)),
+        ("c3ae2d6f-eaea-48a8-b11f-57bfd7ef2317", Some(74)),
+    ];
+    assert_eq!(of_alpha, expected);
+    assert!(told.iter().any(|life| life.until.is_none() && life.meter == "vm_allocated"));
+    let asked = cloud.asked("/compute/v2.1/os-simple-tenant-usage");
+    let told: Vec<_> = ["start", "end", "detailed"].iter().map(|one| asked[0].get(one)).collect();
+    assert_eq!(told, [Some("2026-11-18T11:06:40"), Some("2026-11-23T02:13:20"), Some("1")]);
+
+    // A tenant goes on on the next page; the last page is empty.
+    let machine = |id: &str| {
+        json!({
+            "instance_id": id, "tenant_id": "p", "name": id, "ended_at": null,
+            "started_at": "2026-11-20T00:00:00.000000",
+        })
+    };
+    cloud.set("GET /compute/v2.1/os-simple-tenant-usage", move |request| {
+        let (machines, goes_on) = match request.get("marker") {
+            None => (vec![machine("a"), machine("b")], true),
+            Some("b") => (vec![machine("c")], true),
+            Some(_) => (vec![], false),
+        };
+        let tenant = json!({ "tenant_id": "p", "server_usages": machines });
+        let mut body = json!({ "tenant_usages": if goes_on { vec![tenant] } else { vec![] } });
+        if goes_on {
+            body["tenant_usages_links"] = json!([{ "rel": "next", "href": "http://h/next" }]);
+        }
+        ok(body.to_string())
+    });
+    let told = cloud.adapter().fetch_accounting(span).await.expect("an answer").expect("lives");
+    let ids: Vec<&str> = told.iter().map(|life| life.resource.as_str()).collect();
+    assert_eq!(ids, ["a", "b", "c"]);
+
+    // Who may not ask has no accounting, and doctor says so.
+    let refused = body("nova/simple-tenant-usage-as-member-other-403").to_string();
+    cloud.set("GET /compute/v2.1/os-simple-tenant-usage", move |_| status(403, refused.clone()));
+    assert_eq!(cloud.adapter().fetch_accounting(span).await.expect("an answer"), None);
+    let checks = cloud.adapter().check().await;
+    let found = checks.iter().find(|one| one.what.contains("os-simple-tenant-usage"));
+    let found = found.expect("doctor tells it");
+    assert!(!found.ok && found.mend.contains("os-simple-tenant-usage:list"), "{found:?}");
 }

@@ -205,6 +205,7 @@ fn file_of(call: &str) -> Option<&'static str> {
         "GET /identity/v3/domains" => "keystone/domains",
         "GET /identity/v3/projects" => "keystone/projects",
         "GET /compute/v2.1/servers/detail" => "nova/servers-detail-all-2.96",
+        "GET /compute/v2.1/os-simple-tenant-usage" => "nova/simple-tenant-usage-all-detailed",
         "GET /compute/v2.1/flavors/detail" => "nova/flavors-detail-2.61",
         "GET /volume/v3/volumes/detail" => "cinder/volumes-detail-all-3.70",
         "GET /volume/v3/snapshots/detail" => "cinder/snapshots-detail-all",

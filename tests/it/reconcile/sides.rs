@@ -5,6 +5,7 @@
 use billow::customer::{Change, OwnerMapping, map_owner};
 use billow::finding::decision::{Decision, decide};
 use billow::ids::IdMaker;
+use billow::orchestrator::AccountedLife;
 use billow::reconcile::load::{ReconcileRequest, load_reconciliation};
 use billow::reconcile::{Reason, Reconciliation, Row};
 use billow::store::Db;
@@ -231,6 +232,63 @@ async fn the_inventory_is_compared_both_ways() {
     assert_eq!(allocated.differences[0].resources, ["vm2"]);
     assert!(allocated.differences[0].message.contains("name of vm2"));
     assert_eq!(allocated.differences[1].resources, ["vm1"], "its usage reaches the watermark");
+}
+
+/// The time of a machine by the source's own accounting, in instants of UTC.
+fn life(resource: &str, from: &str, until: Option<&str>) -> AccountedLife {
+    let at = |text: &str| text.parse::<jiff::Timestamp>().expect("an instant").as_second();
+    AccountedLife {
+        owner: "a1".to_owned(),
+        meter: "vm_allocated".to_owned(),
+        resource: resource.to_owned(),
+        name: format!("name of {resource}"),
+        from: at(from),
+        until: until.map(at),
+    }
+}
+
+#[tokio::test]
+async fn the_sources_own_accounting_is_held_against_usage() {
+    let shop = september(sqlite().await, &hourly("0.10")).await;
+    bill(&shop, "2025-09").await;
+    // vm1 ran on the first and the last day; a minute is no difference.
+    for (lives, expected, told) in [
+        (vec![life("vm1", "2025-09-30T00:00:00Z", None)], vec![], "24"),
+        (
+            vec![life("vm1", "2025-08-30T00:00:00Z", Some("2025-09-01T12:00:00Z"))],
+            vec![(Reason::BeyondAccounting, "36")],
+            "12",
+        ),
+        (vec![life("vm1", "2025-09-29T23:59:00Z", None)], vec![], "1441/60"),
+        (
+            vec![
+                life("vm1", "2025-09-29T23:58:00Z", None),
+                life("vm9", "2025-09-10T00:00:00Z", Some("2025-09-10T01:00:00Z")),
+            ],
+            // Two minutes and an hour.
+            vec![(Reason::BelowAccounting, "31/30")],
+            "751/30",
+        ),
+    ] {
+        shop.world.show(|shown| shown.accounting = Some(lives.clone()));
+        let found = reconcile(&shop).await;
+        let row = row_of(&found, "vm_allocated");
+        assert_eq!(quantity(row.accounted.as_ref().map(|of| &of.quantity)).as_deref(), Some(told));
+        let differences: Vec<(Reason, String)> = row
+            .differences
+            .iter()
+            .map(|one| (one.reason, quantity(one.quantity.as_ref()).unwrap_or_default()))
+            .collect();
+        let expected: Vec<(Reason, String)> =
+            expected.into_iter().map(|(reason, hours)| (reason, hours.to_owned())).collect();
+        assert_eq!(differences, expected, "{lives:?}");
+        assert_eq!(found.good, expected.is_empty());
+    }
+    let found = reconcile(&shop).await;
+    let message = &row_of(&found, "vm_allocated").differences[0].message;
+    assert!(message.starts_with("name of vm1, name of vm9: 1.033333 hours of the"), "{message}");
+    shop.world.show(|shown| shown.accounting = None);
+    assert_eq!(row_of(&reconcile(&shop).await, "vm_allocated").accounted, None);
 }
 
 #[tokio::test]
