@@ -5,6 +5,7 @@
 
 use billow::bill::document::InvoiceDocument;
 use billow::collect::record::StoredRecord;
+use billow::money::Exact;
 
 use super::cloud::Lab;
 use super::life::{Server, Stretch, Tenants, live_on, now};
@@ -103,7 +104,20 @@ async fn a_servers_invoice_is_its_life_to_the_second_watched_or_not() {
             assert_eq!(billed(invoice, price), seconds, "{price} of {stretches:?}");
         }
         assert_eq!(invoice.net_minor, 100 * length(&expected_whole(&stretches), "whole", ""));
+        // Nova tells the time since its last launch, which is the unshelving; all of it is billed.
+        let rows = shop.accounted().await;
+        let [row] = rows.as_slice() else { panic!("one tenant's machine: {rows:?}") };
+        let accounted = row.accounted.as_ref().expect("Nova's own hours");
+        assert_eq!(accounted.resources, 1);
+        assert!(accounted.quantity <= Exact::ratio(stretches_seconds(&stretches), 3_600));
+        assert!(!accounted.quantity.is_zero(), "{row:?}");
+        assert!(row.differences.iter().all(|one| !one.open), "{row:?}");
     }
+}
+
+fn stretches_seconds(stretches: &[Stretch]) -> i128 {
+    let whole = expected_whole(stretches);
+    i128::from(whole[0].until - whole[0].from)
 }
 
 /// From the first running to the end, as one stretch.

@@ -21,6 +21,8 @@ use billow::ids::{IdMaker, OwnerRef, SourceName};
 use billow::orchestrator::openstack::OpenStack;
 use billow::orchestrator::{Check, Orchestrator};
 use billow::period::Span;
+use billow::reconcile::Row;
+use billow::reconcile::load::{ReconcileRequest, load_reconciliation};
 use billow::scope::Scope;
 use billow::store::Db;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
@@ -277,6 +279,21 @@ impl LabShop {
         self.shop.clock.set(instant(next) + 74.hours());
         self.try_round().await.expect("a round after the month");
         self.invoices(&format!("{:04}-{:02}", today.year(), today.month())).await
+    }
+
+    /// This month's machines as Nova's own accounting has them, against what was metered.
+    pub async fn accounted(&self) -> Vec<Row> {
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let label = format!("{:04}-{:02}", today.year(), today.month());
+        let request = ReconcileRequest {
+            label: label.parse().expect("a period"),
+            sellers: None,
+            customer: None,
+            ask_inventory: true,
+        };
+        let found = load_reconciliation(&self.shop.app, &request, &|_, _| {}).await;
+        let rows = found.expect("reconcile").rows.into_iter();
+        rows.filter(|row| row.customer.is_some() && row.meter == "vm_allocated").collect()
     }
 
     /// What is metered of a resource of a project: the last revision of each record, ascending.
