@@ -8,6 +8,7 @@ mod heard;
 mod life;
 mod lived;
 mod logins;
+mod prometheus;
 mod shop;
 mod telemetry;
 mod wished;

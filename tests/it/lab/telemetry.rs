@@ -14,11 +14,11 @@ use super::life::Tenants;
 use super::shop::LabShop;
 use crate::support::db::{postgres, sqlite};
 
-const MEGABYTE: i64 = 1_000_000;
+pub const MEGABYTE: i64 = 1_000_000;
 
 /// The label of a month that is over for so long that nothing of it is still to come, and hours
 /// counted from its end.
-fn month() -> (String, impl Fn(i64) -> i64) {
+pub fn month() -> (String, impl Fn(i64) -> i64) {
     let first = Timestamp::now().to_zoned(TimeZone::UTC).date().first_of_month();
     let from = first.checked_sub(2.months()).expect("a month");
     let until = from.checked_add(1.month()).expect("a month");
@@ -90,7 +90,7 @@ impl<'a> Counted<'a> {
     }
 }
 
-fn uuid() -> String {
+pub fn uuid() -> String {
     let bytes = Timestamp::now().as_nanosecond().to_be_bytes();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let part = |range| &hex[range];

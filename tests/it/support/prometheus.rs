@@ -20,6 +20,11 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts one that has kept these series.
     pub async fn with(series: &[Series<'_>]) -> Self {
+        Self::at("127.0.0.1:0", series).await
+    }
+
+    /// Starts one that has kept these series, at an address.
+    pub async fn at(place: &str, series: &[Series<'_>]) -> Self {
         let folder = folder("prometheus");
         let mut text = String::new();
         for (name, samples) in series {
@@ -42,7 +47,8 @@ impl Prometheus {
         server
             .arg(format!("--config.file={}", settings.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))
-            .args(["--storage.tsdb.retention.time=50y", "--web.listen-address=127.0.0.1:0"])
+            .arg("--storage.tsdb.retention.time=50y")
+            .arg(format!("--web.listen-address={place}"))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);

@@ -9,7 +9,7 @@ from .service import Service, sends_notifications, wsgi, write_ini
 
 # Users of the services themselves, all in project `service` with roles `admin` and `service`.
 SERVICE_USERS = ("placement", "glance", "neutron", "nova", "cinder", "gnocchi", "ceilometer",
-                 "cloudkitty")
+                 "cloudkitty", "aetos")
 # Service type, name, port and path. Cinder goes by two types, as in real catalogues.
 CATALOGUE = (
     ("identity", "keystone", "keystone", "/v3"),
@@ -20,6 +20,7 @@ CATALOGUE = (
     ("volumev3", "cinderv3", "cinder", "/v3"),
     ("block-storage", "cinder", "cinder", "/v3"),
     ("metric", "gnocchi", "gnocchi", ""),
+    ("metric-storage", "aetos", "aetos", ""),
     ("rating", "cloudkitty", "cloudkitty", ""),
     # Where Billow itself is found; nobody has to listen there.
     ("billing", "billow", "billing", ""),

@@ -19,7 +19,7 @@ PORTS_FROM, PORTS_UNTIL, BLOCK = 22000, 32000, 40
 NAMES = (
     "guard", "control", "mariadb", "epmd", "rabbitmq", "rabbitmq_dist", "keystone", "placement",
     "glance", "neutron", "nova", "cinder", "gnocchi", "influxdb", "influxdb_rpc", "cloudkitty",
-    "billing",
+    "billing", "aetos", "prometheus",
 )
 
 

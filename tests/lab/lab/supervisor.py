@@ -21,6 +21,7 @@ from .process import Died, become_subreaper, started_ticks
 SERVICES = (
     backing.mariadb, backing.rabbitmq, identity.keystone, compute.placement, storage.glance,
     network.neutron, compute.nova, compute.compute, storage.cinder, telemetry.gnocchi,
+    telemetry.aetos,
 )
 
 
@@ -45,6 +46,7 @@ def facts(lab, filled):
         "amqp": f"amqp://billow:{PASSWORD}@{place.address('rabbitmq')}/%2F",
         "control": place.url("control"),
         "billing": place.url("billing"),
+        "prometheus": place.url("prometheus"),
         "folder": str(place.root),
         **filled,
     }

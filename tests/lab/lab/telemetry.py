@@ -1,9 +1,12 @@
-"""Gnocchi, with the resource types and archive policies that Ceilometer makes in it."""
+"""Gnocchi, with the resource types and archive policies that Ceilometer makes in it, and Aetos,
+which speaks for a Prometheus. No Prometheus runs: who needs one starts it where Aetos looks."""
 
 import subprocess
 
+from .api import http
+from .place import HOST
 from .service import (
-    SITE, Service, checks_tokens, credentials, program, wsgi, write_ini,
+    SITE, NotYet, Service, checks_tokens, credentials, program, wsgi, write_ini,
 )
 
 # Ceilometer's own program retries for ever when Gnocchi refuses it.
@@ -75,4 +78,35 @@ gnocchi = Service(
     processes=processes,
     healthy=healthy,
     after=make_types,
+)
+
+
+def prepare_aetos(lab):
+    """Its own program reads no other file than those of its user's home and of /etc."""
+    place = lab.place
+    write_ini(place.etc / "aetos" / ".aetos" / "aetos.conf", {
+        "prometheus": {"host": HOST, "port": place.ports["prometheus"]},
+        **checks_tokens(place, "aetos"),
+    })
+
+
+def aetos_processes(lab):
+    """The proxy."""
+    command = wsgi(lab.place, "aetos", "aetos.wsgi.api", 4)
+    return {"aetos": (command, {"HOME": lab.place.etc / "aetos"})}
+
+
+def aetos_healthy(lab):
+    """It answers; not for Prometheus, which may not run."""
+    status, _, _ = http("GET", lab.place.url("aetos", "/"))
+    if status != 200:
+        raise NotYet(f"Aetos answered {status}")
+
+
+aetos = Service(
+    name="aetos",
+    needs=("keystone",),
+    prepare=prepare_aetos,
+    processes=aetos_processes,
+    healthy=aetos_healthy,
 )
