@@ -657,14 +657,15 @@ pub async fn issue_all(
 pub async fn issue_one(app: &App, id: &InvoiceId) -> anyhow::Result<Option<IssuedLine>> {
     for tries in 1.. {
         match issue_once(app, id).await {
-            Err(error)
-                if tries < TRIES_MAX
-                    && error.downcast_ref::<StoreError>().is_some_and(StoreError::is_retryable) => {
-            }
+            Err(error) if tries < TRIES_MAX && is_retryable(&error) => {}
             other => return other,
         }
     }
     Ok(None)
+}
+
+fn is_retryable(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<StoreError>().is_some_and(StoreError::is_retryable)
 }
 
 async fn issue_once(app: &App, id: &InvoiceId) -> anyhow::Result<Option<IssuedLine>> {
@@ -759,6 +760,36 @@ async fn new_doubt(
     Ok(None)
 }
 
+/// Makes a credit note by a person's decision and issues it: who dies on the way leaves it whole
+/// or not at all. Audited.
+pub async fn issue_credit_note(
+    app: &App,
+    invoice: &str,
+    request: &CreditRequest,
+    reason: &str,
+) -> anyhow::Result<IssuedLine> {
+    for tries in 1.. {
+        match issue_credit_note_once(app, invoice, request, reason).await {
+            Err(error) if tries < TRIES_MAX && is_retryable(&error) => {}
+            other => return other,
+        }
+    }
+    anyhow::bail!("the credit note on {invoice} was not made")
+}
+
+async fn issue_credit_note_once(
+    app: &App,
+    invoice: &str,
+    request: &CreditRequest,
+    reason: &str,
+) -> anyhow::Result<IssuedLine> {
+    let mut tx = app.db.begin().await?;
+    let id = draft_credit_note(app, &mut tx, invoice, request, reason).await?;
+    let issued = issue_draft(app, &mut tx, &id).await?;
+    tx.commit().await.map_err(StoreError::from)?;
+    issued.with_context(|| format!("draft {id} is gone"))
+}
+
 /// Makes and stores the draft of a credit note by a person's decision; gives its id. Audited.
 pub async fn create_credit_note(
     app: &App,
@@ -792,8 +823,10 @@ pub async fn draft_credit_note(
     let notes = store::load_notes(tx, seller_id, &document.id).await?;
     if let Some(draft) = notes.iter().find(|note| note.number.is_none()) {
         anyhow::bail!(
-            "credit note draft {} on {invoice} is not issued yet: issue it first",
-            draft.id
+            "credit note draft {} on {invoice} is not issued yet: issue it first, with billow bill \
+             issue --period {}",
+            draft.id,
+            draft.period.label
         );
     }
     let parts = store::load_parts(tx, seller_id, &document.id).await?;

@@ -7,7 +7,7 @@ use super::bill::issued_text;
 use super::{Exit, Output};
 use crate::app::App;
 use crate::bill::credit::CreditRequest;
-use crate::bill::run::{create_credit_note, issue_one};
+use crate::bill::run::{create_credit_note, issue_credit_note};
 use crate::bill::store::load_invoice;
 use crate::money::{Currency, Exact};
 use crate::scope::Scope;
@@ -60,12 +60,13 @@ async fn create(app: &App, args: CreateArgs, out: Output) -> anyhow::Result<Exit
     let (invoice, _) = found.with_context(|| format!("no invoice {:?}", args.invoice))?;
     drop(conn);
     let request = request_of(&args, invoice.currency)?;
-    let id = create_credit_note(app, invoice.id.as_str(), &request, args.reason.trim()).await?;
+    let (id, reason) = (invoice.id.as_str(), args.reason.trim());
     if args.draft {
-        out.show(&json!({ "draft": id }), || format!("draft {id}"));
+        let draft = create_credit_note(app, id, &request, reason).await?;
+        out.show(&json!({ "draft": draft }), || format!("draft {draft}"));
         return Ok(Exit::Done);
     }
-    let issued = issue_one(app, &id).await?.with_context(|| format!("draft {id} is gone"))?;
+    let issued = issue_credit_note(app, id, &request, reason).await?;
     out.show(&json!({ "credit_note": issued }), || issued_text(std::slice::from_ref(&issued)));
     Ok(Exit::Done)
 }

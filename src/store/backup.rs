@@ -11,44 +11,82 @@ use super::db::{Db, StoreError};
 const HEADER: &[u8; 16] = b"SQLite format 3\0";
 
 /// Writes a consistent copy to `target` while others read and write; gives its size in bytes.
-/// The copy is opened and checked before this returns.
+/// The copy is opened and checked before it takes its name, so that a file of that name is whole
+/// whenever the program ends.
 pub async fn backup(db: &Db, target: &Path) -> Result<u64, StoreError> {
     sqlite_file(db)?;
     if target.exists() {
         let message = format!("{} exists: name another file", target.display());
         return Err(StoreError::Conflict(message));
     }
-    let quoted = target.display().to_string().replace('\'', "''");
+    let partial = with_suffix(target, ".partial");
+    remove(&partial)?;
+    let quoted = partial.display().to_string().replace('\'', "''");
     let mut conn = db.read().await?;
     conn.execute(AssertSqlSafe(format!("VACUUM INTO '{quoted}'"))).await?;
-    check_file(target).await?;
+    check_file(&partial).await?;
+    for suffix in ["-wal", "-shm"] {
+        remove(&with_suffix(&partial, suffix))?;
+    }
+    sync(&partial)?;
+    std::fs::rename(&partial, target).map_err(|error| file_error(target, &error))?;
     std::fs::metadata(target).map(|meta| meta.len()).map_err(|error| file_error(target, &error))
 }
 
-/// Puts `backup` in the place of the database, which is kept beside it under another name.
-/// The caller holds the serve lock. Connections of `db` are closed.
+/// Puts `backup` in the place of the database, which is kept beside it under another name. At
+/// every moment one of the two is there, whole. The caller holds the serve lock. Connections of
+/// `db` are closed.
 pub async fn restore(db: &Db, backup: &Path, now: i64) -> Result<Option<PathBuf>, StoreError> {
     let database = sqlite_file(db)?;
     check_file(backup).await?;
+    let mut conn = db.read().await?;
+    // What is only in the log belongs to the former database.
+    conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    drop(conn);
     db.close().await;
-    let staged = beside(&database, "restoring");
+    let log = with_suffix(&database, "-wal");
+    if std::fs::metadata(&log).is_ok_and(|meta| meta.len() > 0) {
+        let message = format!(
+            "{}: another program writes to it: wait until it is done, and restore again",
+            database.display()
+        );
+        return Err(StoreError::Conflict(message));
+    }
+    let staged = with_suffix(&database, ".restoring");
     std::fs::copy(backup, &staged).map_err(|error| file_error(&staged, &error))?;
-    std::fs::File::open(&staged)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| file_error(&staged, &error))?;
-    let former = beside(&database, &format!("before-restore-{now}"));
-    let existed = database.exists();
-    if existed {
-        for suffix in ["", "-wal", "-shm"] {
-            let from = with_suffix(&database, suffix);
-            let to = with_suffix(&former, suffix);
-            if from.exists() {
-                std::fs::rename(&from, &to).map_err(|error| file_error(&from, &error))?;
-            }
+    sync(&staged)?;
+    let former = match database.exists() {
+        true => Some(keep(&database, now)?),
+        false => None,
+    };
+    std::fs::rename(&staged, &database).map_err(|error| file_error(&database, &error))?;
+    Ok(former)
+}
+
+/// Gives the database a second name, which no other file has.
+fn keep(database: &Path, now: i64) -> Result<PathBuf, StoreError> {
+    let mut number = 1;
+    loop {
+        let again = if number == 1 { String::new() } else { format!("-{number}") };
+        let former = with_suffix(database, &format!(".before-restore-{now}{again}"));
+        match std::fs::hard_link(database, &former) {
+            Ok(()) => return Ok(former),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(file_error(&former, &error)),
         }
     }
-    std::fs::rename(&staged, &database).map_err(|error| file_error(&database, &error))?;
-    Ok(existed.then_some(former))
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn sync(path: &Path) -> Result<(), StoreError> {
+    let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(|error| file_error(path, &error))
 }
 
 async fn check_file(path: &Path) -> Result<(), StoreError> {
@@ -91,10 +129,6 @@ fn sqlite_file(db: &Db) -> Result<PathBuf, StoreError> {
 
 fn file_error(path: &Path, error: &std::io::Error) -> StoreError {
     StoreError::Conflict(format!("{}: {error}", path.display()))
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    with_suffix(path, &format!(".{suffix}"))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -40,8 +40,33 @@ async fn a_backup_taken_while_writing_restores_what_it_held() {
     let former = backup::restore(&database, &file, 7).await.expect("restore");
     drop(lock);
     assert!(former.is_some_and(|path| path.exists()), "the former database is kept");
-    let restored = Db::open(database.address()).await.expect("open");
-    assert_eq!(count(&restored).await, 1);
+    assert_eq!(count(&reopened(&database).await).await, 1);
+}
+
+#[tokio::test]
+async fn what_a_killed_backup_or_restore_left_is_no_obstacle() {
+    let folder = db::folder("backup");
+    let database = db::sqlite().await;
+    add(&database, "before").await;
+    let file = folder.join("copy.db");
+    std::fs::write(folder.join("copy.db.partial"), "half of it").expect("write");
+    backup::backup(&database, &file).await.expect("back up");
+    let left: Vec<_> = std::fs::read_dir(&folder).expect("a folder").flatten().collect();
+    assert_eq!(left.len(), 1, "the copy alone: {left:?}");
+
+    let lock = ServeLock::take(&database).expect("nobody serves");
+    let path = database.sqlite_path().expect("a file");
+    std::fs::write(format!("{}.restoring", path.display()), "half of it").expect("write");
+    std::fs::write(format!("{}.before-restore-7", path.display()), "former").expect("write");
+    let former = backup::restore(&database, &file, 7).await.expect("restore").expect("a former");
+    drop(lock);
+    assert!(former.display().to_string().ends_with(".before-restore-7-2"), "{former:?}");
+    let former = Db::open(&format!("sqlite:{}", former.display())).await.expect("open");
+    assert_eq!((count(&former).await, count(&reopened(&database).await).await), (1, 1));
+}
+
+async fn reopened(database: &Db) -> Db {
+    Db::open(database.address()).await.expect("open")
 }
 
 /// A backup of a fresh database, changed by `damage`.

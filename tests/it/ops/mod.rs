@@ -5,6 +5,7 @@ mod bulk;
 mod cli;
 mod config;
 mod migrate;
+mod month;
 mod pages;
 mod reference;
 pub(crate) mod stopped;
