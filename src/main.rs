@@ -1,5 +1,6 @@
 //! The `billow` program: starts the log and hands the command line over.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use billow::cli::Exit;
@@ -37,5 +38,7 @@ fn start_log() {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,billow=info"));
     let json = std::env::var("BILLOW_LOG_FORMAT").is_ok_and(|format| format == "json");
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for people; a file keeps words.
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     if json { log.json().init() } else { log.init() }
 }

@@ -12,7 +12,7 @@ use super::{Exit, Output, quarantine, when};
 use crate::app::App;
 use crate::collect::import::{BYTES_MAX, Format, Import, ImportFailure, import as import_bytes};
 use crate::collect::store::{load_all_records, load_attribute_sets};
-use crate::customer::store::load_owner_history;
+use crate::customer::store::{load_owner_history, load_owners_with_usage};
 use crate::ids::{OwnerRef, SourceName};
 use crate::orchestrator::{OwnerInfo, OwnerKind};
 use crate::period::Span;
@@ -96,7 +96,17 @@ impl ListArgs {
                     self.owner
                 )
             }
-            (true, _) | (false, []) => Ok(OwnerRef { source, id: self.owner.clone() }),
+            (true, _) => Ok(OwnerRef { source, id: self.owner.clone() }),
+            // Usage may come before the catalogue tells whose it is.
+            (false, []) => {
+                let used = load_owners_with_usage(conn, &source).await?;
+                anyhow::ensure!(
+                    used.contains(&self.owner),
+                    "{source}/{}: neither the catalogue nor the usage of {source} knows it",
+                    self.owner
+                );
+                Ok(OwnerRef { source, id: self.owner.clone() })
+            }
         }
     }
 }

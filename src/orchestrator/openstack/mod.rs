@@ -132,7 +132,7 @@ impl Orchestrator for OpenStack {
     }
 
     fn fetch_inventory(&self) -> BoxFuture<'_, Answer<Vec<InventoryItem>>> {
-        inventory::fetch(&self.client).boxed()
+        inventory::fetch(self).boxed()
     }
 
     fn fetch_accounting(&self, span: Span) -> BoxFuture<'_, Answer<Option<Vec<AccountedLife>>>> {

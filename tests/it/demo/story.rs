@@ -14,6 +14,7 @@ use billow::demo::seed::{CLOUDSTACK, OPENSTACK, Size};
 use billow::ids::OwnerRef;
 use billow::period::Span;
 use billow::reconcile::load::{ReconcileRequest, load_reconciliation};
+use billow::reconcile::{Between, Difference};
 use billow::scope::Scope;
 
 use crate::support::db::folder;
@@ -71,6 +72,11 @@ async fn check_the_regions_own_accounting(world: &World) {
     let found = load_reconciliation(&world.app, &request, &|_, _| {}).await.expect("reconcile");
     let accounted: Vec<_> = found.rows.iter().filter(|row| row.accounted.is_some()).collect();
     assert!(!accounted.is_empty(), "the region has machines");
+    // What its services list is what usage tells.
+    for row in found.rows.iter().filter(|row| row.owner.source.0 == OPENSTACK) {
+        let own = |one: &&Difference| one.between != Between::MeteredAndBilled;
+        assert!(!row.differences.iter().filter(own).any(|one| one.open), "{row:#?}");
+    }
     for row in accounted {
         assert_eq!((row.owner.source.0.as_str(), row.meter.as_str()), (OPENSTACK, "vm_allocated"));
         assert!(row.accounted.as_ref().is_some_and(|of| of.resources > 0));

@@ -1,9 +1,12 @@
 //! Goal: owners and the catalogue are read whole, in neutral words. Method: recorded answers, and
 //! lists that the tests cut into pages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use billow::orchestrator::{ItemKind, Orchestrator, OrchestratorError, OwnerInfo, OwnerKind};
+use billow::collect::observation::ResourceKind;
+use billow::orchestrator::{
+    ItemKind, ObservationAsk, Orchestrator, OrchestratorError, OwnerInfo, OwnerKind,
+};
 use billow::period::Span;
 use serde_json::{Value, json};
 
@@ -192,6 +195,27 @@ async fn the_inventory_has_what_is_there_and_what_ended() {
     assert!(machines.iter().all(|item| item.owner == ALPHA));
     let volumes: Vec<_> = items.iter().filter(|item| item.meter == "volume").collect();
     assert_eq!(volumes.len(), 1);
+    // What is listed is told under the meter that counts it, since when it is there.
+    for item in &items {
+        let machine = item.meter == "vm_allocated";
+        assert!(machine || item.removed.is_none(), "{item:?}");
+        assert!(!item.meter.is_empty() && !item.owner.is_empty() && !item.name.is_empty());
+    }
+    let meters: BTreeSet<&str> = items.iter().map(|item| item.meter.as_str()).collect();
+    let expected = ["ip_address", "network", "router", "template", "vm_allocated", "volume"];
+    assert_eq!(meters, expected.into_iter().collect());
+    let observed = cloud.adapter().fetch_observations(ObservationAsk { now: 0, since: None }).await;
+    let observed = observed.expect("a round");
+    let addresses: BTreeSet<String> = observed
+        .pages
+        .iter()
+        .flat_map(|page| cloud.adapter().parse_observations(page, 0).expect("a page"))
+        .filter_map(|one| one.outcome.ok())
+        .filter(|one| one.kind == ResourceKind::Address)
+        .map(|one| one.resource)
+        .collect();
+    let told = items.iter().filter(|item| item.meter == "ip_address");
+    assert_eq!(told.map(|item| item.resource.clone()).collect::<BTreeSet<_>>(), addresses);
 }
 
 #[tokio::test]

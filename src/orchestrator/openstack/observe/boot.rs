@@ -26,8 +26,8 @@ pub struct Boot {
     flavor_rows: BTreeMap<String, Box<RawValue>>,
     image_rows: BTreeMap<String, Box<RawValue>>,
     volume_rows: BTreeMap<String, Box<RawValue>>,
-    images: Answer<Option<Vec<Page>>>,
-    volumes: Answer<Option<Vec<Page>>>,
+    images: Listed,
+    volumes: Listed,
 }
 
 impl Boot {
@@ -46,7 +46,7 @@ impl Boot {
             allowed(projects)?.unwrap_or(Projects { all: Vec::new(), internal: BTreeSet::new() });
         let flavor_rows = by_id(&flavors);
         let values: Vec<Value> = flavor_rows.values().map(|row| json::read(row)).collect();
-        let found = |pages: &Answer<Option<Vec<Page>>>| match pages {
+        let found = |pages: &Listed| match pages {
             Ok(Some(pages)) => by_id(pages),
             Ok(None) | Err(_) => BTreeMap::new(),
         };
@@ -102,18 +102,32 @@ impl Boot {
 
     /// The listed volumes and images as parts of the round.
     pub fn sections(self, client: &Client, since: Option<i64>) -> Answer<[Section; 2]> {
-        let section = |what, shows, pages: Answer<Option<Vec<Page>>>| match pages {
-            Ok(Some(pages)) => {
-                let pages = pages.into_iter().map(|page| super::resources::raw(page, since));
-                Ok(Section { pages: pages.collect(), shows, whole: true, skipped: Vec::new() })
-            }
-            Ok(None) => {
-                Ok(Section::skipped(shows, format!("{what}: the cloud runs no such service")))
-            }
-            Err(error) => tolerated(client, what, shows, error),
-        };
-        Ok([section("volumes", VOLUMES, self.volumes)?, section("images", IMAGES, self.images)?])
+        sections(client, since, (self.volumes, self.images))
     }
+}
+
+/// Volumes and images alone, all of them.
+pub async fn fetch_listed(client: &Client) -> Answer<[Section; 2]> {
+    sections(client, None, futures_util::join!(fetch_volumes(client), fetch_images(client)))
+}
+
+/// What came of a list that is read in pages; `None` where the cloud runs no such service.
+type Listed = Answer<Option<Vec<Page>>>;
+
+fn sections(
+    client: &Client,
+    since: Option<i64>,
+    (volumes, images): (Listed, Listed),
+) -> Answer<[Section; 2]> {
+    let section = |what, shows, pages: Listed| match pages {
+        Ok(Some(pages)) => {
+            let pages = pages.into_iter().map(|page| super::resources::raw(page, since));
+            Ok(Section { pages: pages.collect(), shows, whole: true, skipped: Vec::new() })
+        }
+        Ok(None) => Ok(Section::skipped(shows, format!("{what}: the cloud runs no such service"))),
+        Err(error) => tolerated(client, what, shows, error),
+    };
+    Ok([section("volumes", VOLUMES, volumes)?, section("images", IMAGES, images)?])
 }
 
 /// `None` where the role may not.
@@ -132,7 +146,7 @@ async fn fetch_flavors(client: &Client) -> Answer<Vec<Page>> {
     client.pages(&flavors()).await
 }
 
-async fn fetch_images(client: &Client) -> Answer<Option<Vec<Page>>> {
+async fn fetch_images(client: &Client) -> Listed {
     if client.endpoint(Service::Image).await?.is_none() {
         return Ok(None);
     }
@@ -143,7 +157,7 @@ async fn fetch_images(client: &Client) -> Answer<Option<Vec<Page>>> {
     Ok(Some(pages))
 }
 
-async fn fetch_volumes(client: &Client) -> Answer<Option<Vec<Page>>> {
+async fn fetch_volumes(client: &Client) -> Listed {
     if client.endpoint(Service::BlockStorage).await?.is_none() {
         return Ok(None);
     }

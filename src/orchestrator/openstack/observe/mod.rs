@@ -64,6 +64,21 @@ pub async fn fetch(cloud: &OpenStack, ask: ObservationAsk) -> Answer<RawObservat
     Ok(join(sections, ask.now))
 }
 
+/// What is listed, without machines and object storage; a kind is complete as in a round.
+pub async fn fetch_listed(cloud: &OpenStack, now: i64) -> Answer<RawObservations> {
+    let groups = resources::all(cloud.ports);
+    let (images_and_volumes, others, ports) = futures_util::join!(
+        boot::fetch_listed(&cloud.client),
+        join_all(groups.iter().map(|group| resources::fetch(&cloud.client, group, None))),
+        resources::fetch_external_ports(cloud, None),
+    );
+    let mut sections = Vec::from(images_and_volumes?);
+    for section in others.into_iter().chain([ports]) {
+        sections.push(section?);
+    }
+    Ok(join(sections, now))
+}
+
 /// A part that failed is one line, unless the login itself is refused.
 pub(super) fn tolerated(
     client: &Client,
