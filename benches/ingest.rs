@@ -113,8 +113,13 @@ async fn ingest(app: &App, windows: &[RawWindow]) -> anyhow::Result<Duration> {
     let orchestrator = CloudStack::new(&app.config.sources[0])?;
     let inventory = Inventory::new(Vec::new());
     let closed_until = START + WINDOWS * DAY;
-    let watermark =
-        Watermark { closed_until, window_seconds: DAY, zone: "UTC".to_owned(), late_seconds: None };
+    let watermark = Watermark {
+        closed_until,
+        window_seconds: DAY,
+        zone: "UTC".to_owned(),
+        late_seconds: None,
+        bulk_seconds: None,
+    };
     let ingest =
         Ingest { app, orchestrator: &orchestrator, inventory: &inventory, watermark: &watermark };
     let mut report = CollectReport::default();

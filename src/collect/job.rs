@@ -15,7 +15,7 @@ use super::observe::derive::{Derivation, derive};
 use super::observe::round::observe;
 use super::record::{RecordKey, StoredRecord};
 use super::store::{self, NewPage, SourceState};
-use super::window::{floor, month_before, windows};
+use super::window::{floor, month_before, planned};
 use crate::app::App;
 use crate::config::SourceConfig;
 use crate::finding::store::save_findings;
@@ -208,7 +208,7 @@ fn plan(
         }
     };
     let until = request.until.unwrap_or(watermark.closed_until).min(watermark.closed_until);
-    Ok(windows(Span::new(from, until), length, &zone))
+    Ok(planned(Span::new(from, until), (length, watermark.bulk_seconds), &zone))
 }
 
 fn first_instant(app: &App, source: &str, zone: &jiff::tz::TimeZone) -> anyhow::Result<i64> {

@@ -24,6 +24,17 @@ pub fn windows(span: Span, length: i64, zone: &TimeZone) -> Vec<Span> {
     windows
 }
 
+/// The same, whole long ones in the midst together: `bulk` is their length.
+pub fn planned(span: Span, (length, bulk): (i64, Option<i64>), zone: &TimeZone) -> Vec<Span> {
+    let together = bulk.map_or_else(Vec::new, |bulk| windows(span, bulk, zone));
+    let (Some(first), Some(last)) = (together.first(), together.last()) else {
+        return windows(span, length, zone);
+    };
+    let before = windows(Span::new(span.from, first.from), length, zone);
+    let after = windows(Span::new(last.until, span.until), length, zone);
+    [before, together, after].concat()
+}
+
 /// The start of the window that holds an instant.
 pub fn floor(at: i64, length: i64, zone: &TimeZone) -> Option<i64> {
     let day = day_start(at, zone)?;

@@ -68,7 +68,9 @@ impl Sources<'_> {
              [[source]]\nname = \"{OPENSTACK}\"\nkind = \"openstack\"\nendpoint = {}\n\
              region = \"{}\"\nuser = {}\nproject = \"service\"\nsecret_file = {}\n\
              internal_projects = [\"Default/service\", \"Default/admin\"]\n\
-             collect_from = {from}\n",
+             collect_from = {from}\n\n\
+             [source.telemetry]\nmeters = [\"network_sent\", \"network_received\"]\n\
+             settle_seconds = 60\n",
             quoted(database),
             quoted(listen),
             quoted(&self.cloud.endpoint),

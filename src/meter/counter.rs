@@ -1,6 +1,6 @@
 //! Readings of counters become amounts, through resets and wraps. PURE.
 
-use crate::collect::record::StoredRecord;
+use crate::collect::record::{StoredRecord, attribute};
 use crate::meter::Facts;
 use crate::money::Exact;
 use crate::period::Span;
@@ -16,15 +16,22 @@ pub(super) struct Step {
     pub amount: Exact,
 }
 
+/// Seconds between the polls of a collector, unless it was set up otherwise: the mean of a bucket
+/// that is no longer is one poll's value.
+const POLL_SECONDS: i64 = 300;
+
 /// Steps of one counter. `readings` are positions of records of one resource and meter, by
-/// time; of readings at one instant the first counts. The first reading is the baseline.
-pub(super) fn steps(
+/// time; of readings at one instant the first counts. The first reading is the baseline. The mean
+/// of a long bucket in which the counter fell mixes what it had with what it has since: it is left
+/// out, and the next reading tells what arose from zero on.
+pub(super) fn steps<'f>(
     readings: &[usize],
     records: &[StoredRecord],
-    bits_of: impl Fn(usize) -> Option<u32>,
+    facts_of: impl Fn(usize) -> &'f Facts,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut before: Option<usize> = None;
+    let mut left_out = false;
     for position in readings.iter().copied() {
         let now = &records[position];
         if let Some(before) = before {
@@ -32,7 +39,13 @@ pub(super) fn steps(
             if earlier.until == now.until {
                 continue;
             }
-            let amount = step(&earlier.quantity, &now.quantity, bits_of(position));
+            let facts = facts_of(position);
+            if now.quantity < earlier.quantity && is_mixed(facts) && !left_out {
+                left_out = true;
+                continue;
+            }
+            left_out = false;
+            let amount = step(&earlier.quantity, &now.quantity, bits(facts));
             let span = Span::new(earlier.until, now.until);
             steps.push(Step { record: position, span, amount });
         }
@@ -56,8 +69,14 @@ fn step(before: &Exact, now: &Exact, bits: Option<u32>) -> Exact {
     }
 }
 
+/// Whether a reading is the mean of several polls.
+fn is_mixed(facts: &Facts) -> bool {
+    let seconds = facts.attributes.get(attribute::BUCKET_SECONDS);
+    seconds.and_then(|text| text.parse::<i64>().ok()).is_some_and(|seconds| seconds > POLL_SECONDS)
+}
+
 /// The counter's width, when it is told and makes sense.
-pub(super) fn bits(facts: &Facts) -> Option<u32> {
+fn bits(facts: &Facts) -> Option<u32> {
     let text = facts.attributes.get(COUNTER_BITS)?;
     text.parse().ok().filter(|bits| (1..=96).contains(bits))
 }

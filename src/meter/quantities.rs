@@ -216,8 +216,8 @@ impl<'a> Work<'a> {
             counter_of(a).cmp(&counter_of(b)).then_with(by_time)
         });
         for readings in counters.chunk_by(|a, b| counter_of(a) == counter_of(b)) {
-            let bits = |at: usize| counter::bits(&self.input.facts[at]);
-            for step in counter::steps(readings, records, bits) {
+            let facts = |at: usize| self.input.facts[at].as_ref();
+            for step in counter::steps(readings, records, facts) {
                 let meter = self.meters.number(&records[step.record].key.meter);
                 self.add(step.record, meter, step.span, &step.amount);
             }

@@ -107,6 +107,9 @@ pub struct Watermark {
     pub zone: String,
     /// How many seconds after its end a window may still change; `None` where nobody can tell.
     pub late_seconds: Option<i64>,
+    /// Length in seconds of what may be read at once where many windows are to be read, a whole
+    /// number of windows that begins with one; `None`: one window at a time.
+    pub bulk_seconds: Option<i64>,
 }
 
 /// One answer page about usage, as it came.

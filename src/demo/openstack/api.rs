@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::tokens::Held;
 use super::world::World;
-use super::{Cloud, cinder, glance, keystone, neutron, nova};
+use super::{Cloud, cinder, dates, glance, gnocchi, keystone, neutron, nova};
 use crate::app::SystemClock;
 use crate::clock::Clock;
 use crate::demo::http::{Request, Response, pairs};
@@ -18,6 +18,7 @@ pub enum Service {
     Volume,
     Image,
     Network,
+    Metric,
 }
 
 impl Service {
@@ -28,6 +29,7 @@ impl Service {
             "volume" => Self::Volume,
             "image" => Self::Image,
             "network" => Self::Network,
+            "metric" => Self::Metric,
             _ => return None,
         })
     }
@@ -69,6 +71,9 @@ impl Refusal {
             (Service::Network, _) => json!({ "NeutronError": {
                 "type": kind(code), "message": message, "detail": "",
             } }),
+            (Service::Metric, _) => {
+                json!({ "code": code, "title": title(code), "description": message })
+            }
             (Service::Image, _) => {
                 json!({ "code": code, "title": title(code), "message": message })
             }
@@ -252,8 +257,14 @@ impl Behind for Cloud {
             Service::Volume => cinder::answer_call(&call),
             Service::Image => glance::answer_call(&call),
             Service::Network => neutron::answer_call(&call),
+            Service::Metric => gnocchi::answer_call(&call),
         };
-        outcome.unwrap_or_else(|refusal| refusal.response(service))
+        let mut response = outcome.unwrap_or_else(|refusal| refusal.response(service));
+        if service == Service::Metric {
+            // As the web server before it says; the region's time is not the machine's.
+            response.headers.push(("Date".to_owned(), dates::http(call.now)));
+        }
+        response
     }
 
     fn refuse(&self, status: u16) -> Response {

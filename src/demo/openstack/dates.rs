@@ -23,6 +23,11 @@ pub fn micros(at: i64) -> String {
     write(at, "%Y-%m-%dT%H:%M:%S.000000Z")
 }
 
+/// `Sun, 22 Nov 2026 07:54:07 GMT`, as in headers.
+pub fn http(at: i64) -> String {
+    write(at, "%a, %d %b %Y %H:%M:%S GMT")
+}
+
 /// Reads the first of these forms.
 pub fn read(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)

@@ -12,12 +12,13 @@ use crate::clock::Clock;
 use crate::demo::server::lock;
 
 /// Types, names and paths of the services in the catalogue.
-const CATALOG: [(&str, &str, &str); 5] = [
+const CATALOG: [(&str, &str, &str); 6] = [
     ("identity", "keystone", "identity/v3"),
     ("compute", "nova", "compute/v2.1"),
     ("block-storage", "cinder", "volume/v3"),
     ("image", "glance", "image"),
     ("network", "neutron", "network"),
+    ("metric", "gnocchi", "metric"),
 ];
 
 /// Answers a call below `/identity`.

@@ -1,5 +1,5 @@
-//! A simulated OpenStack region: the identity, compute, block storage, image and network services
-//! on one real socket, each below a path of its own, limited to what a metering service asks and
+//! A simulated OpenStack region: the identity, compute, block storage, image, network and telemetry
+//! services on one real socket, each below a path of its own, limited to what a metering service asks and
 //! what its users do to see something happen.
 //!
 //! It shares no code with the adapter, so that each is a check of the other.
@@ -8,6 +8,7 @@ mod api;
 mod cinder;
 mod dates;
 mod glance;
+mod gnocchi;
 mod keystone;
 pub mod machine;
 mod neutron;

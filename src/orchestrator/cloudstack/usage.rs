@@ -58,7 +58,7 @@ pub async fn fetch_watermark(client: &Client) -> Answer<Watermark> {
         Err(error) => return Err(error),
     };
     let window_seconds = minutes * MINUTE_SECONDS;
-    Ok(Watermark { closed_until, window_seconds, zone, late_seconds: None })
+    Ok(Watermark { closed_until, window_seconds, zone, late_seconds: None, bulk_seconds: None })
 }
 
 /// A global setting, or `None` where it is not set or may not be read.

@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
+use jiff::fmt::rfc2822;
 use openstack::{Error, ErrorKind};
 use reqwest_session::header::HeaderMap;
 use reqwest_session::{Method, RequestBuilder, Response};
@@ -261,6 +262,13 @@ impl Client {
             }
         })
         .await
+    }
+
+    /// A service's own clock, unix seconds; `None` where its answers carry no date.
+    pub async fn clock_of(&self, service: Service) -> Answer<Option<i64>> {
+        let reply = self.send(&Call::get(service, "")).await?;
+        let date = reply.header("date").and_then(|text| rfc2822::parse(text).ok());
+        Ok(date.map(|date| date.timestamp().as_second()))
     }
 
     /// One call to a whole address of a service, once.

@@ -111,11 +111,11 @@ impl Orchestrator for OpenStack {
     }
 
     fn fetch_watermark(&self) -> BoxFuture<'_, Answer<Watermark>> {
-        let answer = match &self.telemetry {
-            Some(telemetry) => Ok(telemetry.watermark()),
-            None => Err(self.client.refused("usage", NO_WINDOWS.to_owned())),
-        };
-        async { answer }.boxed()
+        if let Some(telemetry) = &self.telemetry {
+            return telemetry.watermark(&self.client).boxed();
+        }
+        let refused = self.client.refused("usage", NO_WINDOWS.to_owned());
+        async { Err(refused) }.boxed()
     }
 
     fn fetch_usage(&self, window: Span) -> BoxFuture<'_, Answer<RawWindow>> {

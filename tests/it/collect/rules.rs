@@ -345,6 +345,30 @@ async fn windows_follow_the_zone() {
     assert_eq!(hours, [24, 25, 24]);
 }
 
+/// Hours one by one, but for the whole days among them where there are any.
+#[tokio::test]
+async fn whole_long_windows_are_read_at_once() {
+    let world = World::new(crate::support::db::sqlite().await);
+    for (until, expected) in [
+        ("2026-10-22T03:00:00Z", vec![1, 1, 24, 24, 1, 1, 1]),
+        ("2026-10-21T00:00:00Z", vec![1, 1, 24]),
+        ("2026-10-20T23:00:00Z", vec![1; 25]),
+    ] {
+        world.show(|shown| {
+            shown.asked.clear();
+            shown.window_seconds = 3_600;
+            shown.bulk_seconds = Some(86_400);
+            shown.closed_until = seconds(until);
+        });
+        let request = CollectRequest { from: Some(seconds("2026-10-19T22:00:00Z")), until: None };
+        collect(&world.app, world.source.as_ref(), request, &|_| {}).await.expect("collect");
+        let asked = world.source.shown.lock().expect("lock").asked.clone();
+        let hours: Vec<i64> = asked.iter().map(|window| window.seconds() / 3_600).collect();
+        assert!(asked.windows(2).all(|pair| pair[0].until == pair[1].from), "{asked:?}");
+        assert_eq!(hours, expected, "until {until}");
+    }
+}
+
 on_both_engines! {
     async fn decisions_are_audited_and_bitemporal(db: Db) {
         let world = World::new(db);

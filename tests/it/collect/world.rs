@@ -32,6 +32,8 @@ pub struct Shown {
     /// Bodies of the pages of each window.
     pub windows: BTreeMap<Span, Vec<Vec<u8>>>,
     pub inventory: Vec<InventoryItem>,
+    /// What may be read at once.
+    pub bulk_seconds: Option<i64>,
     /// Its own accounting; `None`: it has none.
     pub accounting: Option<Vec<AccountedLife>>,
     /// The inventory does not answer.
@@ -64,6 +66,7 @@ impl Orchestrator for Source {
             window_seconds: shown.window_seconds,
             zone: shown.zone.clone(),
             late_seconds: None,
+            bulk_seconds: shown.bulk_seconds,
         };
         Box::pin(async move { Ok(watermark) })
     }

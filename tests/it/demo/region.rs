@@ -68,6 +68,11 @@ impl Region {
         self.call("GET", path, &headers, None).await
     }
 
+    /// A search of a token's holder.
+    pub async fn search(&self, token: &str, path: &str, body: &Value) -> Told {
+        self.call("POST", path, &[("X-Auth-Token", token)], Some(body)).await
+    }
+
     /// The body that asks for a token by a user's password.
     pub fn login(&self, user: &str, scope: Value) -> Value {
         let world = self.simulator.world();

@@ -396,3 +396,48 @@ async fn the_compute_services_own_usage_is_told_as_recorded() {
     let refused = region.get(&member, &format!("{path}?{of}")).await;
     assert_eq!(refused.status, 403, "{}", refused.body);
 }
+
+#[tokio::test]
+async fn counters_of_interfaces_are_told_as_recorded() {
+    let region = Region::start().await;
+    let admin = region.admin().await;
+    let of =
+        "/metric/v1/aggregates?details=true&start=2026-10-10T00:00:00Z&stop=2026-10-11T00:00:00Z";
+    let ask = |metric: &str| {
+        json!({
+            "resource_type": "instance_network_interface",
+            "search": { "or": [
+                { "=": { "ended_at": null } }, { ">=": { "ended_at": "2026-10-10T00:00:00Z" } },
+            ] },
+            "operations": format!("(metric {metric} mean)"),
+        })
+    };
+    let told = region.search(&admin, of, &ask("network.incoming.bytes")).await;
+    assert_eq!(told.status, 200, "{}", told.body);
+    let real = &recorded("gnocchi/aggregates-incoming-bytes")["response"]["body"];
+    // Measures lie under the ids of their resources.
+    let one = |body: &Value| {
+        let measures = body["measures"].as_object().expect("measures");
+        json!({ "measures": measures.values().collect::<Vec<_>>(), "references": body["references"] })
+    };
+    let more = &[".references[].metrics.network.outgoing", ".references[].ended_at"];
+    assert_eq!(differences(&one(&told.body), &one(real), more), Vec::<String>::new());
+    assert!(told.headers.contains_key("date"));
+    let measures = told.body["measures"].as_object().expect("measures");
+    assert!(measures.len() > 3, "{measures:?}");
+    for reference in told.body["references"].as_array().expect("resources") {
+        assert!(reference["original_resource_id"].as_str().is_some_and(|id| id.contains("-tap")));
+    }
+    let none = region.search(&admin, of, &ask("nope")).await;
+    let real = recorded("gnocchi/aggregates-no-such-metric");
+    assert_eq!(Value::from(none.status), real["response"]["status"]);
+    assert_eq!(none.body, real["response"]["body"]);
+    let member = region.token("harbour-ops", SHARED).await;
+    let own = region.search(&member, of, &ask("network.incoming.bytes")).await;
+    let count = |told: &Told| told.body["references"].as_array().map_or(0, Vec::len);
+    assert!(0 < count(&own) && count(&own) < count(&told));
+    let same_status = region.get(&admin, "/metric/v1/status").await;
+    let real = &recorded("gnocchi/status")["response"]["body"];
+    let more = &[".metricd"];
+    assert_eq!(differences(&same_status.body, real, more), Vec::<String>::new());
+}

@@ -17,6 +17,8 @@ use billow::reconcile::load::{ReconcileRequest, load_reconciliation};
 use billow::reconcile::{Between, Difference};
 use billow::scope::Scope;
 
+use serde_json::json;
+
 use crate::support::db::folder;
 
 /// A small demo with one closed month.
@@ -52,6 +54,7 @@ async fn the_small_world_is_billed_and_goes_on_where_it_ended() {
     check_both_clouds(&first).await;
     check_what_is_not_collected_yet(&first).await;
     check_the_regions_own_accounting(&first).await;
+    check_the_regions_traffic(&first).await;
     let verified = verify(&first.app, &|_, _| {}).await.expect("verify");
     assert!(verified.is_good(), "{verified:?}");
     let logins = first.logins.clone();
@@ -82,6 +85,90 @@ async fn check_the_regions_own_accounting(world: &World) {
         assert!(row.accounted.as_ref().is_some_and(|of| of.resources > 0));
         assert!(row.differences.iter().all(|one| !one.open), "{row:#?}");
     }
+}
+
+/// What the region's counters say of the closed month, by their readings, is metered and billed.
+async fn check_the_regions_traffic(world: &World) {
+    let end = "2026-10-31T23:00:00Z".parse::<jiff::Timestamp>().expect("an instant").as_second();
+    let mut expected: BTreeMap<String, i64> = BTreeMap::new();
+    for (owner, readings) in counters(world).await {
+        let mut before = readings[0].1;
+        let mut fell = false;
+        for (_, now) in readings.iter().skip(1).take_while(|(at, _)| *at <= end) {
+            // The mean of an hour in which a guest was started anew is of two guests: the next one
+            // tells what the new guest counted, from zero.
+            if *now < before && !fell {
+                fell = true;
+                continue;
+            }
+            *expected.entry(owner.clone()).or_insert(0) +=
+                if *now < before { *now } else { now - before };
+            (before, fell) = (*now, false);
+        }
+    }
+    let request = ReconcileRequest {
+        label: world.running.previous(),
+        sellers: None,
+        customer: None,
+        ask_inventory: false,
+    };
+    let found = load_reconciliation(&world.app, &request, &|_, _| {}).await.expect("reconcile");
+    let told = found.rows.iter().filter(|row| {
+        row.owner.source.0 == OPENSTACK && row.meter == "network_sent" && row.customer.is_some()
+    });
+    let mut net = 0;
+    let mut metered: BTreeMap<String, i64> = BTreeMap::new();
+    for row in told {
+        let quantity = &row.metered.as_ref().expect("metered").quantity;
+        metered.insert(row.owner.id.clone(), quantity.to_string().parse().expect("whole bytes"));
+        net += row.billed.as_ref().map_or(0, |billed| billed.net_minor);
+    }
+    expected.retain(|owner, _| metered.contains_key(owner));
+    assert!(!metered.is_empty());
+    assert_eq!(metered, expected);
+    assert!(net > 0, "some of it is beyond what is free");
+}
+
+/// Readings of each interface with its owner: unix seconds and bytes sent, as hours tell them.
+async fn counters(world: &World) -> Vec<(String, Vec<(i64, i64)>)> {
+    let root = world.region.endpoint();
+    let root = root.strip_suffix("/identity/v3").expect("the identity service's address");
+    let held = world.region.world();
+    let user = held.users.iter().find(|user| user.name == "billow").expect("the user");
+    let login = json!({ "auth": {
+        "identity": { "methods": ["password"], "password": { "user": {
+            "name": user.name, "password": user.password, "domain": { "name": "Default" },
+        } } },
+        "scope": { "project": { "name": "service", "domain": { "name": "Default" } } },
+    } });
+    let client = reqwest::Client::new();
+    let token = client.post(format!("{root}/identity/v3/auth/tokens")).json(&login).send().await;
+    let token = token.expect("an answer").headers()["x-subject-token"].clone();
+    let from = "2026-10-01T00:00:00Z";
+    let ask = json!({
+        "resource_type": "instance_network_interface",
+        "search": { "or": [{ "=": { "ended_at": null } }, { ">=": { "ended_at": from } }] },
+        "operations": "(metric network.outgoing.bytes mean)",
+    });
+    let path = format!("{root}/metric/v1/aggregates?details=true&start={from}");
+    let told = client.post(format!("{path}&stop=2026-11-05T00:00:00Z"));
+    let told = told.header("x-auth-token", token).json(&ask).send().await.expect("an answer");
+    let told: serde_json::Value = told.json().await.expect("JSON");
+    let mut all = Vec::new();
+    for row in told["references"].as_array().expect("resources") {
+        let id = row["id"].as_str().expect("an id");
+        let means = told["measures"][id]["network.outgoing.bytes"]["mean"].as_array();
+        let readings = means.into_iter().flatten().filter(|one| one[1] == json!(3600.0));
+        let reading = |one: &serde_json::Value| {
+            let at: jiff::Timestamp = one[0].as_str().expect("a text").parse().expect("an instant");
+            #[allow(clippy::cast_possible_truncation)]
+            let bytes = one[2].as_f64().expect("a number") as i64;
+            (at.as_second(), bytes)
+        };
+        let owner = row["project_id"].as_str().expect("a project").to_owned();
+        all.push((owner, readings.map(reading).collect()));
+    }
+    all
 }
 
 /// Until the cloud has closed its usage, the month counts what is seen of it.

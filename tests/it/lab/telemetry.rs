@@ -126,7 +126,7 @@ async fn bytes_are_billed_once_though_the_service_stood_still() {
     assert!(format!("{failed:#}").contains("got no answer within 2 s"), "{failed:#}");
     let (reached, told) = shop.collected().await;
     assert_eq!(reached, 0, "what was not read is not collected");
-    assert!(told.expect("doctor tells it").contains("metric/aggregates"));
+    assert!(told.expect("doctor tells it").contains("GET metric/ got no answer"));
 
     let report = shop.collect(span).await.expect("a round");
     assert_eq!(report.collected_until, hour(3));

@@ -74,13 +74,18 @@ fn an_instant_stays_one() {
 /// Readings `(hour, value)` of a counter, from before the period on.
 #[track_caller]
 fn check_counter(bits: Option<&str>, readings: &[(i64, &str)], expected: &[&str]) {
+    let attributes: Vec<_> = bits.map(|bits| ("counter_bits", bits)).into_iter().collect();
+    check_readings(&attributes, readings, expected);
+}
+
+#[track_caller]
+fn check_readings(attributes: &[(&str, &str)], readings: &[(i64, &str)], expected: &[&str]) {
     let mut world = world();
     for (hour, value) in readings.iter().rev() {
         let at = world.at(hour * HOUR);
-        let attributes: Vec<_> = bits.map(|bits| ("counter_bits", bits)).into_iter().collect();
         let mut reading = record("network_sent", "n", Span::new(at, at), exact(value));
         reading.kind = Cumulative;
-        world.push(reading, Arc::new(facts(&attributes)));
+        world.push(reading, Arc::new(facts(attributes)));
     }
     check(&world, "network_sent", expected);
 }
@@ -104,6 +109,23 @@ fn counters() {
         &[(-1, "0"), (1, "120"), (719, "120"), (721, "320")],
         &["0..1 60", "1..719 0", "719..720 100"],
     );
+}
+
+/// In an hour of whose polls half came before a reset, the mean is neither the one nor the other.
+#[test]
+fn a_mean_across_a_reset_bills_nothing_anew() {
+    let fell = [(0, "5000"), (1, "2510"), (2, "50"), (3, "80")];
+    check_readings(&[("bucket_seconds", "3600")], &fell, &["0..2 50", "2..3 30"]);
+    // A bucket that holds one poll tells what it held.
+    let one = ["0..1 2510", "1..2 50", "2..3 30"];
+    check_readings(&[("bucket_seconds", "300")], &fell, &one);
+    check_readings(&[], &fell, &one);
+    let quick = [(0, "100"), (1, "60"), (2, "900"), (3, "40"), (4, "70")];
+    let expected = ["0..2 800", "2..4 70"];
+    check_readings(&[("bucket_seconds", "301")], &quick, &expected);
+    // Two resets right after each other: the second one's mean is taken as it is.
+    let twice = [(0, "100"), (1, "60"), (2, "30"), (3, "10")];
+    check_readings(&[("bucket_seconds", "3600")], &twice, &["0..2 30"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Counters that telemetry keeps of machines: traffic, disk operations, CPU time.
 //!
-//! Usage is read by the hour. Every reading is kept that a bill rests on; increments and resets
+//! Usage is read by the hour, whole days at once where there is much to read. Every reading is kept that a bill rests on; increments and resets
 //! are the meter's business, so that an hour that is missing, or one that comes late, costs no
 //! unit: the next reading holds it.
 
@@ -25,6 +25,8 @@ use prometheus::Prometheus;
 
 /// A window, and the longest bucket that is read.
 const HOUR_SECONDS: i64 = 3_600;
+/// What is read at once of what is long over.
+const DAY_SECONDS: i64 = 86_400;
 /// How long after its end an hour may still change: the collector's policies refuse measures that
 /// are older, but for what waits to be worked through.
 const LATE_SECONDS: i64 = 86_400;
@@ -52,15 +54,24 @@ impl Telemetry {
     }
 
     /// Hours are closed once they are over for as long as the configuration says.
-    pub fn watermark(&self) -> Watermark {
-        // The machine's clock: how long ago measures were sent, not business time.
-        let now = jiff::Timestamp::now().as_second() - i64::from(self.config.settle_seconds);
-        Watermark {
-            closed_until: now - now.rem_euclid(HOUR_SECONDS),
+    pub async fn watermark(&self, client: &Client) -> Answer<Watermark> {
+        let now = match self.service() {
+            Some(service) if client.endpoint(service).await?.is_some() => {
+                client.clock_of(service).await?
+            }
+            _ => None,
+        };
+        // By the service's clock where it tells it, else the machine's: how long ago measures were
+        // sent, not business time.
+        let now = now.unwrap_or_else(|| jiff::Timestamp::now().as_second());
+        let settled = now - i64::from(self.config.settle_seconds);
+        Ok(Watermark {
+            closed_until: settled - settled.rem_euclid(HOUR_SECONDS),
             window_seconds: HOUR_SECONDS,
             zone: "UTC".to_owned(),
             late_seconds: Some(LATE_SECONDS),
-        }
+            bulk_seconds: Some(DAY_SECONDS),
+        })
     }
 
     /// The readings of a window; no pages where the cloud has no telemetry.
@@ -77,14 +88,21 @@ impl Telemetry {
         Ok(RawWindow { window, pages: pages.enumerate().map(number).collect() })
     }
 
+    /// The catalogue's service that is asked; `None` where there is an address of its own.
+    fn service(&self) -> Option<Service> {
+        match &self.store {
+            Store::Gnocchi => Some(Service::Metric),
+            Store::Prometheus(prometheus) if prometheus.has_address() => None,
+            Store::Prometheus(_) => Some(Service::MetricStorage),
+        }
+    }
+
     /// Whether there is a service to ask.
     async fn is_there(&self, client: &Client) -> Answer<bool> {
-        let service = match &self.store {
-            Store::Gnocchi => Service::Metric,
-            Store::Prometheus(prometheus) if prometheus.has_address() => return Ok(true),
-            Store::Prometheus(_) => Service::MetricStorage,
-        };
-        Ok(client.endpoint(service).await?.is_some())
+        match self.service() {
+            Some(service) => Ok(client.endpoint(service).await?.is_some()),
+            None => Ok(true),
+        }
     }
 
     async fn fetch_metric(

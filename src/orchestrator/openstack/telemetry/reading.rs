@@ -1,10 +1,11 @@
 //! Readings of counters, however they were kept. PURE.
 //!
-//! Between two resets a counter only grows: of an hour its first and last readings are kept, and
+//! Between two resets a counter only grows: of each hour its first and last readings are kept, and
 //! those on both sides of each reset, which give the same increments as all of them.
 
 use sha2::{Digest, Sha256};
 
+use super::HOUR_SECONDS;
 use super::metric::Metric;
 use crate::collect::record::{Attributes, RecordKind, UsageRecord};
 use crate::ids::OwnerRef;
@@ -14,15 +15,16 @@ use crate::period::Span;
 /// Hexadecimal digits of an identity.
 const IDENTITY_DIGITS: usize = 32;
 
-/// Positions of the first, the last, and both sides of each fall; what is no number counts as a
-/// turn, so that it is told.
-pub fn turning(values: &[Option<Exact>]) -> Vec<usize> {
-    let grows = |at: usize| match (&values[at], &values[at + 1]) {
-        (Some(now), Some(next)) => now <= next,
+/// Positions of the first and the last of each hour, and both sides of each fall; what is no number
+/// counts as a turn, so that it is told. `values` come with their unix seconds, ascending.
+pub fn turning(values: &[(i64, Option<Exact>)]) -> Vec<usize> {
+    let hour = |at: usize| values[at].0.div_euclid(HOUR_SECONDS);
+    let goes_on = |at: usize| match (&values[at].1, &values[at + 1].1) {
+        (Some(now), Some(next)) => now <= next && hour(at) == hour(at + 1),
         _ => false,
     };
     let last = values.len().saturating_sub(1);
-    let is_turn = |at: &usize| *at == 0 || *at == last || !grows(*at - 1) || !grows(*at);
+    let is_turn = |at: &usize| *at == 0 || *at == last || !goes_on(*at - 1) || !goes_on(*at);
     (0..values.len()).filter(is_turn).collect()
 }
 

@@ -63,8 +63,10 @@ impl<'a> Body<'a> {
                     continue;
                 };
                 let measures = finest(measures);
-                let values: Vec<Option<Exact>> =
-                    measures.iter().map(|one| decimal(one.2.get())).collect();
+                let value = |one: &Measure<'_>| {
+                    (date::seconds(one.0).unwrap_or(i64::MIN), decimal(one.2.get()))
+                };
+                let values: Vec<(i64, Option<Exact>)> = measures.iter().map(value).collect();
                 let kept = turning(&values).into_iter().map(|at| measures[at]);
                 all.extend(kept.map(|measure| {
                     let resource = revisions.and_then(|revisions| at_the_time(revisions, measure));

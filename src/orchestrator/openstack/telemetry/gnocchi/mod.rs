@@ -10,6 +10,7 @@ use reqwest_session::Method;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::HOUR_SECONDS;
 use super::metric::{MACHINE, Metric};
 use crate::orchestrator::openstack::check::{bad, good};
 use crate::orchestrator::openstack::client::{CALLS_AT_ONCE_MAX, Call, Client};
@@ -23,8 +24,28 @@ const RESOURCES_MAX: usize = 1_000;
 /// Waiting measures beyond this are worth a line.
 const BACKLOG_MAX: i64 = 100_000;
 
-/// One counter of the whole cloud; nothing where no resource has it.
+/// One counter of the whole cloud; nothing where no resource has it. Hour by hour where the whole
+/// is too much for an answer.
 pub async fn fetch(client: &Client, metric: &Metric, window: Span) -> Answer<Vec<RawPage>> {
+    let whole = fetch_at_once(client, metric, window).await;
+    let too_much = matches!(
+        whole,
+        Err(OrchestratorError::Timeout { .. } | OrchestratorError::Malformed { .. })
+    );
+    if !too_much || window.seconds() <= HOUR_SECONDS {
+        return whole;
+    }
+    let mut pages = Vec::new();
+    let mut from = window.from;
+    while from < window.until {
+        let until = (from + HOUR_SECONDS).min(window.until);
+        pages.extend(fetch_at_once(client, metric, Span::new(from, until)).await?);
+        from = until;
+    }
+    Ok(pages)
+}
+
+async fn fetch_at_once(client: &Client, metric: &Metric, window: Span) -> Answer<Vec<RawPage>> {
     let operations = format!("(metric {} mean)", metric.name);
     let body = json!({
         "resource_type": metric.resource_type,

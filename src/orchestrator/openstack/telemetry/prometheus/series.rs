@@ -72,7 +72,10 @@ pub fn turning_points(body: &[u8], window: Span) -> Result<Option<Vec<u8>>, Stri
             millis(at.get()).map(seconds).is_some_and(|at| window.from <= at && at < window.until)
         };
         let values: Vec<_> = series.values.drain(..).filter(inside).collect();
-        let numbers: Vec<Option<Exact>> = values.iter().map(|(_, value)| decimal(value)).collect();
+        let number = |(at, value): &(&RawValue, Cow<'_, str>)| {
+            (millis(at.get()).map_or(i64::MIN, seconds), decimal(value))
+        };
+        let numbers: Vec<(i64, Option<Exact>)> = values.iter().map(number).collect();
         series.values = turning(&numbers).into_iter().map(|at| values[at].clone()).collect();
     }
     read.data.result.retain(|series| !series.values.is_empty());
@@ -146,8 +149,8 @@ fn told<'b, 'a>(body: &'b Body<'a>) -> Vec<Told<'b, 'a>> {
     for (metric, series) in counters.into_values() {
         match as_one(body, &series) {
             Some(samples) => {
-                let values: Vec<Option<Exact>> =
-                    samples.iter().map(|sample| sample.value.clone()).collect();
+                let value = |sample: &Sample| (seconds(sample.at), sample.value.clone());
+                let values: Vec<(i64, Option<Exact>)> = samples.iter().map(value).collect();
                 let kept = turning(&values).into_iter().map(|at| samples[at].clone());
                 all.extend(kept.map(|sample| Told {
                     metric,
