@@ -1,6 +1,6 @@
-//! A simulated OpenStack region: the identity, compute, block storage, image, network and telemetry
-//! services on one real socket, each below a path of its own, limited to what a metering service asks and
-//! what its users do to see something happen.
+//! A simulated OpenStack region: the identity, compute, block storage, image, network and
+//! telemetry services on one real socket, each below a path of its own, limited to what a metering
+//! service asks and what its users do to see something happen.
 //!
 //! It shares no code with the adapter, so that each is a check of the other.
 

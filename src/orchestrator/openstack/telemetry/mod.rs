@@ -1,8 +1,8 @@
 //! Counters that telemetry keeps of machines: traffic, disk operations, CPU time.
 //!
-//! Usage is read by the hour, whole days at once where there is much to read. Every reading is kept that a bill rests on; increments and resets
-//! are the meter's business, so that an hour that is missing, or one that comes late, costs no
-//! unit: the next reading holds it.
+//! Usage is read by the hour, whole days at once where there is much to read. Every reading is
+//! kept that a bill rests on; increments and resets are the meter's business, so that an hour that
+//! is missing, or one that comes late, costs no unit: the next reading holds it.
 
 mod gnocchi;
 mod metric;
