@@ -418,7 +418,8 @@ async fn counters_of_interfaces_are_told_as_recorded() {
     // Measures lie under the ids of their resources.
     let one = |body: &Value| {
         let measures = body["measures"].as_object().expect("measures");
-        json!({ "measures": measures.values().collect::<Vec<_>>(), "references": body["references"] })
+        let measures: Vec<&Value> = measures.values().collect();
+        json!({ "measures": measures, "references": body["references"] })
     };
     let more = &[".references[].metrics.network.outgoing", ".references[].ended_at"];
     assert_eq!(differences(&one(&told.body), &one(real), more), Vec::<String>::new());
