@@ -85,6 +85,9 @@ pub struct SourceConfig {
     /// Roles whose holders are operators of Billow, on whatever project or domain.
     #[serde(default = "operator_roles")]
     pub operator_roles: Vec<String>,
+    /// Roles whose holders read what an operator reads and change nothing.
+    #[serde(default)]
+    pub auditor_roles: Vec<String>,
     #[serde(default)]
     pub ports: PortPolicy,
     /// PCI aliases that are GPUs; every alias of a flavor is one where the list is empty.
@@ -138,6 +141,7 @@ impl SourceConfig {
             internal_projects: service_projects(),
             internal_domains: Vec::new(),
             operator_roles: operator_roles(),
+            auditor_roles: Vec::new(),
             ports: PortPolicy::default(),
             gpu_aliases: Vec::new(),
             events: None,

@@ -30,6 +30,7 @@ const TOKENS: &str = "auth/tokens";
 #[derive(Clone, Debug)]
 pub struct LoginRules {
     operator_roles: Vec<String>,
+    auditor_roles: Vec<String>,
     default_domain: String,
 }
 
@@ -38,6 +39,7 @@ impl LoginRules {
     pub fn new(config: &SourceConfig) -> Self {
         Self {
             operator_roles: config.operator_roles.clone(),
+            auditor_roles: config.auditor_roles.clone(),
             default_domain: config.user_domain.clone(),
         }
     }
@@ -104,19 +106,23 @@ fn identify(cloud: &OpenStack, body: &Value) -> Answer<SignIn> {
     let user = token.get("user").ok_or_else(|| missing("user"))?;
     let roles: Vec<String> =
         read::list(token, "roles").iter().filter_map(|role| read::text(role, "name")).collect();
-    let is_operator = roles.iter().any(|role| cloud.logins.operator_roles.contains(role));
+    let holds = |wanted: &[String]| roles.iter().any(|role| wanted.contains(role));
+    let staff = if holds(&cloud.logins.operator_roles) {
+        Some(Rank::Operator)
+    } else {
+        holds(&cloud.logins.auditor_roles).then_some(Rank::Auditor)
+    };
     let is_viewer = roles.iter().any(|role| VIEWERS.contains(&role.as_str()));
     let (rank, id, domain) = if let Some(project) = token.get("project") {
-        let rank = if is_operator { Rank::Operator } else { Rank::User };
-        (rank, read::text(project, "id"), project.get("domain"))
+        (staff.unwrap_or(Rank::User), read::text(project, "id"), project.get("domain"))
     } else if let Some(domain) = token.get("domain") {
         (Rank::DomainAdmin, read::text(domain, "id"), Some(domain))
-    } else if token.get("system").is_some() && is_operator {
-        (Rank::Operator, read::text(user, "id"), user.get("domain"))
+    } else if let Some(rank) = staff.filter(|_| token.get("system").is_some()) {
+        (rank, read::text(user, "id"), user.get("domain"))
     } else {
         return Ok(refused("the token has no project or domain: ask for one with a scope"));
     };
-    if !is_operator && !is_viewer {
+    if staff.is_none() && !is_viewer {
         return Ok(refused("no role of the user lets them see usage here"));
     }
     let domain = domain.ok_or_else(|| missing("domain"))?;

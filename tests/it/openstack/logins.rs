@@ -1,6 +1,7 @@
 //! Goal: a token shows its own scope and nothing else, a password is passed on once, and what is
 //! not accepted is refused without a word about why. Method: recorded answers on a socket.
 
+use billow::orchestrator::openstack::OpenStack;
 use billow::orchestrator::{
     CallRule, Credential, Identity, Orchestrator, OrchestratorError, Rank, SignIn,
 };
@@ -100,6 +101,20 @@ async fn roles_and_scope_decide_the_rank() {
         token.as_object_mut().expect("fields").remove("project");
     });
     assert_eq!(accepted(identity_of(system).await).rank, Rank::Operator);
+    // A role that is mapped to auditors, and one that its holder has besides.
+    let audit = async |roles: Value| {
+        let cloud = Cloud::start().await;
+        cloud.set_token(SHOWN, 200, changed(|token| token["roles"] = roles));
+        let mut config = cloud.config();
+        config.auditor_roles = vec!["finance".to_owned()];
+        let adapter = OpenStack::new(&config).expect("an adapter");
+        adapter.sign_in(token(SHOWN)).await.expect("an answer")
+    };
+    assert_eq!(accepted(audit(role("finance")).await).rank, Rank::Auditor);
+    let both = json!([{ "id": "r", "name": "finance" }, { "id": "s", "name": "admin" }]);
+    assert_eq!(accepted(audit(both).await).rank, Rank::Operator);
+    assert_eq!(accepted(audit(role("member")).await).rank, Rank::User);
+    assert!(refused(identity_of(project("finance")).await).contains("no role"));
     let unscoped = changed(|token| {
         let fields = token.as_object_mut().expect("fields");
         fields.remove("project");
