@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{Executor, Row};
 
 use super::import::store::load_long;
-use super::record::{Attributes, RecordKey, RecordKind, StoredRecord};
+use super::record::{Attributes, IMPORTED, RecordKey, RecordKind, StoredRecord};
 use crate::ids::{OwnerRef, SourceName};
 use crate::period::Span;
 use crate::store::bulk::{self, OnConflict, Target, Value};
@@ -172,43 +172,98 @@ pub async fn load_counter_neighbours(
     span: Span,
     known_at: i64,
 ) -> Result<Vec<StoredRecord>, StoreError> {
-    // The kind stands in the text, so that the partial index of counters serves it.
-    let sql = "SELECT span_from, meter, resource, identity, revision, span_until, kind, quantity, \
-               attribute_set, evidence, evidence_index, recorded_at FROM usage_record \
-               WHERE kind = 'cumulative' AND source = $1 AND owner = $2 AND span_from >= $3 \
-                 AND span_from <= $4 AND recorded_at <= $5 \
-               ORDER BY span_from, meter, resource, identity, revision";
-    let wide = Span::new(span.from - RECORD_SECONDS_MAX, span.until + RECORD_SECONDS_MAX);
-    let query = sqlx::query(sql)
-        .bind(owner.source.0.clone())
-        .bind(owner.id.clone())
-        .bind(wide.from)
-        .bind(wide.until)
-        .bind(known_at);
-    let rows = conn.fetch_all(query).await?;
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let withheld = load_withheld(conn, owner, wide, known_at).await?;
-    let mut before: BTreeMap<(String, String), StoredRecord> = BTreeMap::new();
-    let mut after = before.clone();
-    let revisions: Result<Vec<_>, _> = rows.iter().map(|row| record_row(owner, row)).collect();
-    for record in newest(revisions?) {
-        if record.key.is_imported() || withheld.contains(&record.key) {
-            continue;
+    let sides = [
+        (Span::new(span.from - RECORD_SECONDS_MAX, span.from), Side::Before),
+        (Span::new(span.until, span.until + RECORD_SECONDS_MAX), Side::After),
+    ];
+    let mut found = Vec::new();
+    for (within, side) in sides {
+        let mut nearest = Nearest::load(conn, owner, (within, side), known_at, NEAREST_MAX).await?;
+        if !nearest.is_told() {
+            // All that was looked at is withheld.
+            nearest = Nearest::load(conn, owner, (within, side), known_at, i64::MAX).await?;
         }
-        let counter = (record.key.meter.clone(), record.key.resource.clone());
-        if record.until <= span.from {
-            if before.get(&counter).is_none_or(|found| found.until <= record.until) {
-                before.insert(counter, record);
+        found.extend(nearest.counters.into_values().flatten());
+    }
+    Ok(found)
+}
+
+/// Revisions of a counter that are looked at for a neighbour that is not withheld.
+const NEAREST_MAX: i64 = 8;
+
+/// On which side of a span a neighbour is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Before,
+    After,
+}
+
+/// The nearest reading of each counter that has some; `None` where all that were loaded are
+/// withheld.
+struct Nearest {
+    counters: BTreeMap<(String, String), Option<StoredRecord>>,
+}
+
+impl Nearest {
+    async fn load(
+        conn: &mut Conn,
+        owner: &OwnerRef,
+        (within, side): (Span, Side),
+        known_at: i64,
+        most: i64,
+    ) -> Result<Self, StoreError> {
+        let order = match side {
+            Side::Before => "DESC",
+            Side::After => "ASC",
+        };
+        // The kind stands in the text, so that the partial index of counters serves it.
+        let sql = format!(
+            "SELECT span_from, meter, resource, identity, revision, span_until, kind, quantity, \
+             attribute_set, evidence, evidence_index, recorded_at FROM ( \
+               SELECT span_from, meter, resource, identity, revision, span_until, kind, quantity, \
+                 attribute_set, evidence, evidence_index, recorded_at, ROW_NUMBER() OVER ( \
+                   PARTITION BY meter, resource \
+                   ORDER BY span_from {order}, identity {order}, revision DESC) AS place \
+               FROM usage_record WHERE kind = 'cumulative' AND source = $1 AND owner = $2 \
+                 AND span_from >= $3 AND span_from <= $4 AND recorded_at <= $5 \
+                 AND identity NOT LIKE '{IMPORTED}%') AS near \
+             WHERE place <= $6 ORDER BY span_from, meter, resource, identity, revision"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(owner.source.0.clone())
+            .bind(owner.id.clone())
+            .bind(within.from)
+            .bind(within.until)
+            .bind(known_at)
+            .bind(most);
+        let rows = conn.fetch_all(query).await?;
+        let mut counters: BTreeMap<(String, String), Option<StoredRecord>> = BTreeMap::new();
+        if rows.is_empty() {
+            return Ok(Self { counters });
+        }
+        let whole = Span::new(within.from, within.until.saturating_add(1));
+        let withheld = load_withheld(conn, owner, whole, known_at).await?;
+        let revisions: Result<Vec<_>, _> = rows.iter().map(|row| record_row(owner, row)).collect();
+        for record in newest(revisions?) {
+            if side == Side::Before && record.until > within.until {
+                continue;
             }
-        } else if record.until >= span.until
-            && after.get(&counter).is_none_or(|found| found.until > record.until)
-        {
-            after.insert(counter, record);
+            let counter = (record.key.meter.clone(), record.key.resource.clone());
+            let nearest = counters.entry(counter).or_default();
+            let nearer = nearest.as_ref().is_none_or(|found| match side {
+                Side::Before => found.until <= record.until,
+                Side::After => found.until > record.until,
+            });
+            if nearer && !withheld.contains(&record.key) {
+                *nearest = Some(record);
+            }
         }
+        Ok(Self { counters })
     }
-    Ok(before.into_values().chain(after.into_values()).collect())
+
+    fn is_told(&self) -> bool {
+        self.counters.values().all(Option::is_some)
+    }
 }
 
 /// Of revisions ascending by key the newest of each key.

@@ -69,7 +69,7 @@ impl Sources<'_> {
              region = \"{}\"\nuser = {}\nproject = \"service\"\nsecret_file = {}\n\
              internal_projects = [\"Default/service\", \"Default/admin\"]\n\
              collect_from = {from}\n\n\
-             [source.telemetry]\nmeters = [\"network_sent\", \"network_received\"]\n\
+             [source.telemetry]\nmeters = [\"network_sent\"]\n\
              settle_seconds = 60\n",
             quoted(database),
             quoted(listen),

@@ -3,6 +3,7 @@
 mod buckets;
 mod import;
 mod import_fuzz;
+mod neighbours;
 mod recorded;
 mod rules;
 mod told;
