@@ -82,7 +82,14 @@ fn summary(visitor: &Visitor, here: &str, found: &Reconciliation, asked: bool) -
 }
 
 fn table(visitor: &Visitor, rows: &[Row]) -> Markup {
-    let numbers = [texts::RECORDED, texts::METERED, texts::BILLED, texts::NET, texts::INVENTORY];
+    let numbers = [
+        texts::RECORDED,
+        texts::METERED,
+        texts::BILLED,
+        texts::NET,
+        texts::INVENTORY,
+        texts::ACCOUNTED,
+    ];
     html! {
         table.list.stacked {
             thead { tr {
@@ -107,6 +114,7 @@ fn table_row(visitor: &Visitor, row: &Row) -> Markup {
     let recorded = row.recorded.as_ref().and_then(|of| of.quantity.as_ref());
     let metered = row.metered.as_ref().map(|of| &of.quantity);
     let inventory = row.inventory.map_or_else(dash, |count| count.to_string());
+    let accounted = row.accounted.as_ref().map(|of| &of.quantity);
     let open = row.differences.iter().any(|one| one.open);
     html! {
         tr {
@@ -121,6 +129,7 @@ fn table_row(visitor: &Visitor, row: &Row) -> Markup {
             (visitor.number(texts::BILLED, &quantity(billed.map(|of| &of.measure.quantity))))
             (visitor.number(texts::NET, &billed.map_or_else(dash, net)))
             (visitor.number(texts::INVENTORY, &inventory))
+            (visitor.number(texts::ACCOUNTED, &quantity(accounted)))
             (visitor.cell(texts::STATE, &html! {
                 @if open { span.tag { (visitor.text(texts::OPEN)) } } @else { "–" }
             }))

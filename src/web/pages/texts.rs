@@ -150,6 +150,7 @@ texts! {
     METERED: "Metered", "Gemessen", "Mesuré";
     BILLED: "Billed", "Berechnet", "Facturé";
     INVENTORY: "In the inventory", "Im Bestand", "À l’inventaire";
+    ACCOUNTED: "Counted by the cloud", "Von der Cloud gezählt", "Compté par le cloud";
     ASK_INVENTORY: "Compare with the cloud’s inventory", "Mit dem Bestand der Cloud vergleichen",
         "Comparer avec l’inventaire du cloud";
     ALL_AGREES: "What was recorded, metered and billed agrees.",

@@ -24,8 +24,8 @@ use crate::period::Span;
 
 /// Samples of one answer, about 20 MB.
 const SAMPLES_MAX: i64 = 500_000;
-/// Parts of a window: of an hour, a minute each.
-const PARTS_MAX: i64 = 60;
+/// Seconds of the shortest part that is read by itself.
+const PART_SECONDS_MIN: i64 = 60;
 
 const QUERY: &str = "api/v1/query";
 
@@ -70,7 +70,7 @@ impl Prometheus {
         if samples == 0 {
             return Ok(Vec::new());
         }
-        let parts = (samples / SAMPLES_MAX + 1).min(PARTS_MAX);
+        let parts = (samples / SAMPLES_MAX + 1).min((window.seconds() / PART_SECONDS_MIN).max(1));
         let step = window.seconds() / parts;
         let mut pages = Vec::new();
         for part in 0..parts {
